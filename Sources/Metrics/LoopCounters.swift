@@ -1,0 +1,95 @@
+/// One event loop's figures: plain numbers, confined to the loop's thread; to count is an ordinary addition.
+///
+/// The gateway's figures are the sums over its loops, taken from snapshots. `Figure.all` says what each number means.
+public struct LoopCounters: Sendable, Equatable {
+    /// Open WebSocket connections.
+    public var webSocketConnections = 0
+    /// Open event streams.
+    public var serverSentEventsConnections = 0
+    /// Channels with at least one connection on this loop.
+    public var channels = 0
+    /// Events read from the global stream; counted by the reader's owner only.
+    public var eventsRead = 0
+    /// Malformed entries; counted by the reader's owner only.
+    public var eventsSkipped = 0
+    /// Events handed to a connection, replayed ones included.
+    public var deliveries = 0
+    /// Bytes that the kernel took for clients' sockets.
+    public var bytesSent = 0
+    /// Upgrades and event streams that were answered with an error.
+    public var handshakesRefused = RefusalCounts()
+    /// Connections whose missed events all came from the log.
+    public var replaysFromMemory = 0
+    /// Connections for which a channel's stream was read.
+    public var replaysFromChannelStream = 0
+    /// Events given to connections that had missed them.
+    public var eventsReplayed = 0
+    /// Connections whose last ID was older than what Redis retains.
+    public var gaps = 0
+    /// Connections that the client closed.
+    public var closedByClient = 0
+    /// Connections dropped by liveness.
+    public var closedByTimeout = 0
+    /// Connections closed because what they had not read was gone.
+    public var closedAsSlow = 0
+    /// Connections closed because the server leaves.
+    public var closedByDrain = 0
+    /// Connections closed at their token's expiry.
+    public var closedAsExpired = 0
+    /// Connections ended by a failed call or a breach of protocol.
+    public var closedByError = 0
+    /// 1 while the reader is connected to Redis, otherwise 0; set by the reader's owner only.
+    public var redisConnected = 0
+    /// Lost connections to Redis that were made again.
+    public var redisReconnects = 0
+    /// When last read: now less the newest event's ID; 0 when idle. Set by the reader's owner only.
+    public var streamLagMilliseconds = 0
+
+    /// Nothing counted yet.
+    public init() {}
+
+    /// The figures as they are now, to be handed to another thread.
+    public func snapshot() -> Snapshot {
+        Snapshot(self)
+    }
+}
+
+/// How many handshakes were refused, by reason. Refusals are rare, reasons few: a list that is searched.
+public struct RefusalCounts: Sendable, Equatable {
+    /// So that a reason made of a client's bytes by mistake could not grow memory.
+    public static let maxReasons = 64
+
+    /// Where the reasons beyond `maxReasons` are counted.
+    public static let otherReason = "other"
+
+    /// One reason's refusals.
+    public struct Count: Sendable, Equatable {
+        /// The word it was counted under.
+        public let reason: String
+        /// How many there were.
+        public fileprivate(set) var count: Int
+    }
+
+    /// Each reason once, in the order of their first refusals.
+    public private(set) var counts: [Count] = []
+
+    /// Nothing counted yet.
+    public init() {}
+
+    /// Counts refusals.
+    /// - Parameter reason: one of a fixed set of words, such as a token refusal's `tag`.
+    public mutating func add(_ reason: String, _ count: Int = 1) {
+        if let index = counts.firstIndex(where: { $0.reason == reason }) {
+            counts[index].count += count
+        } else if counts.count < Self.maxReasons || reason == Self.otherReason {
+            counts.append(Count(reason: reason, count: count))
+        } else {
+            add(Self.otherReason, count)
+        }
+    }
+
+    /// The refusals for this reason.
+    public subscript(reason: String) -> Int {
+        counts.first { $0.reason == reason }?.count ?? 0
+    }
+}

@@ -1,0 +1,47 @@
+/// The figures of one loop, or of several together, at one moment. Immutable but for being added up.
+public struct Snapshot: Sendable, Equatable {
+    /// The numbers.
+    public private(set) var figures: LoopCounters
+
+    /// Nothing counted yet: where a sum begins.
+    public init() {
+        figures = LoopCounters()
+    }
+
+    init(_ figures: LoopCounters) {
+        self.figures = figures
+    }
+
+    /// The figures of all loops together.
+    public static func sum(_ snapshots: [Snapshot]) -> Snapshot {
+        var sum = Snapshot()
+        for snapshot in snapshots { sum.add(snapshot) }
+        return sum
+    }
+
+    /// Adds another loop's figures: sums, but for the two that only the reader's owner sets, where the greater counts.
+    public mutating func add(_ other: Snapshot) {
+        let other = other.figures
+        figures.webSocketConnections += other.webSocketConnections
+        figures.serverSentEventsConnections += other.serverSentEventsConnections
+        figures.channels += other.channels
+        figures.eventsRead += other.eventsRead
+        figures.eventsSkipped += other.eventsSkipped
+        figures.deliveries += other.deliveries
+        figures.bytesSent += other.bytesSent
+        for refused in other.handshakesRefused.counts { figures.handshakesRefused.add(refused.reason, refused.count) }
+        figures.replaysFromMemory += other.replaysFromMemory
+        figures.replaysFromChannelStream += other.replaysFromChannelStream
+        figures.eventsReplayed += other.eventsReplayed
+        figures.gaps += other.gaps
+        figures.closedByClient += other.closedByClient
+        figures.closedByTimeout += other.closedByTimeout
+        figures.closedAsSlow += other.closedAsSlow
+        figures.closedByDrain += other.closedByDrain
+        figures.closedAsExpired += other.closedAsExpired
+        figures.closedByError += other.closedByError
+        figures.redisConnected = max(figures.redisConnected, other.redisConnected)
+        figures.redisReconnects += other.redisReconnects
+        figures.streamLagMilliseconds = max(figures.streamLagMilliseconds, other.streamLagMilliseconds)
+    }
+}

@@ -1,0 +1,120 @@
+import Metrics
+import Testing
+
+@Suite("Figures")
+struct FigureTests {
+    /// Every number of its own, so that a forgotten or mixed-up one shows.
+    private func distinctCounters() -> LoopCounters {
+        var counters = LoopCounters()
+        counters.webSocketConnections = 1
+        counters.serverSentEventsConnections = 2
+        counters.channels = 3
+        counters.eventsRead = 4
+        counters.eventsSkipped = 5
+        counters.deliveries = 6
+        counters.bytesSent = 7
+        counters.handshakesRefused.add("token_signature", 8)
+        counters.handshakesRefused.add("origin", 9)
+        counters.replaysFromMemory = 10
+        counters.replaysFromChannelStream = 11
+        counters.eventsReplayed = 12
+        counters.gaps = 13
+        counters.closedByClient = 14
+        counters.closedByTimeout = 15
+        counters.closedAsSlow = 16
+        counters.closedByDrain = 17
+        counters.closedAsExpired = 18
+        counters.closedByError = 19
+        counters.redisConnected = 1
+        counters.redisReconnects = 21
+        counters.streamLagMilliseconds = 22
+        return counters
+    }
+
+    private func text(_ snapshot: Snapshot) -> [String] {
+        Figure.all.flatMap { figure in
+            figure.samples(in: snapshot).map { sample in
+                let label = sample.label.map { "{\($0.name)=\($0.value)}" } ?? ""
+                return "\(figure.prometheusName)\(label) \(sample.value)"
+            }
+        }
+    }
+
+    @Test("the table prints every number under its name")
+    func table() {
+        #expect(
+            text(distinctCounters().snapshot()) == [
+                "sluice_connections{transport=websocket} 1", "sluice_connections{transport=sse} 2",
+                "sluice_channels 3", "sluice_events_read_total 4", "sluice_events_skipped_total 5",
+                "sluice_deliveries_total 6", "sluice_bytes_sent_total 7",
+                "sluice_handshakes_refused_total{reason=token_signature} 8",
+                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_replays_total{source=memory} 10",
+                "sluice_replays_total{source=channel_stream} 11", "sluice_events_replayed_total 12",
+                "sluice_gaps_total 13", "sluice_connections_closed_total{reason=client} 14",
+                "sluice_connections_closed_total{reason=timeout} 15", "sluice_connections_closed_total{reason=slow} 16",
+                "sluice_connections_closed_total{reason=drain} 17",
+                "sluice_connections_closed_total{reason=expired} 18",
+                "sluice_connections_closed_total{reason=error} 19", "sluice_redis_connected 1",
+                "sluice_redis_reconnects_total 21", "sluice_stream_lag_ms 22",
+            ])
+    }
+
+    @Test("the table has every field of the counters")
+    func complete() {
+        // The refusals are one field and, before the first, no sample.
+        let fields = Mirror(reflecting: LoopCounters()).children.count
+        #expect(text(Snapshot()).count == fields - 1)
+    }
+
+    @Test("names are plain words, each once, and every figure has its sentence")
+    func names() {
+        let names = Figure.all.map(\.name)
+        #expect(Set(names).count == names.count)
+        for figure in Figure.all {
+            #expect(figure.name.utf8.allSatisfy { (97...122).contains($0) || $0 == UInt8(ascii: "_") })
+            #expect(figure.help.hasSuffix("."))
+        }
+    }
+
+    @Test("loops add up, and what only the reader sets is taken from the reader")
+    func sum() {
+        var second = LoopCounters()
+        second.deliveries = 100
+        second.handshakesRefused.add("origin", 1)
+        second.handshakesRefused.add("draining", 2)
+        let sum = Snapshot.sum([distinctCounters().snapshot(), second.snapshot()])
+        #expect(sum.figures.deliveries == 106)
+        #expect(sum.figures.handshakesRefused["origin"] == 10)
+        #expect(sum.figures.handshakesRefused["draining"] == 2)
+        #expect(sum.figures.redisConnected == 1)
+
+        let twice = Snapshot.sum([distinctCounters().snapshot(), distinctCounters().snapshot()])
+        for (once, doubled) in zip(
+            Figure.all.flatMap { $0.samples(in: distinctCounters().snapshot()) },
+            Figure.all.flatMap { $0.samples(in: twice) })
+        {
+            let isReaders = once.value == 22 || (once.value == 1 && once.label == nil)
+            #expect(doubled.value == (isReaders ? once.value : 2 * once.value))
+        }
+        #expect(Snapshot.sum([]) == Snapshot())
+    }
+
+    @Test("a snapshot does not change when counting goes on")
+    func immutable() {
+        var counters = LoopCounters()
+        counters.deliveries += 1
+        let snapshot = counters.snapshot()
+        counters.deliveries += 1
+        #expect(snapshot.figures.deliveries == 1)
+    }
+
+    @Test("reasons without end are counted as other")
+    func boundedReasons() {
+        var counts = RefusalCounts()
+        for number in 0..<1000 { counts.add("reason_\(number)") }
+        #expect(counts.counts.count == RefusalCounts.maxReasons + 1)
+        #expect(counts[RefusalCounts.otherReason] == 1000 - RefusalCounts.maxReasons)
+        #expect(counts["reason_0"] == 1)
+        #expect(counts["reason_999"] == 0)
+    }
+}
