@@ -1,0 +1,93 @@
+extension Key {
+    /// A day, the longest that any interval may be.
+    private static let dayMs = 86_400_000
+    /// The largest count of connections: more than a Linux process can have descriptors.
+    private static let manyConnections = 2_147_483_647
+    /// Whole numbers up to here survive JavaScript; for keys that are only accepted.
+    private static let anyNumber = 9_007_199_254_740_991
+
+    /// Every key there is, in the order of the example file.
+    public static let all: [Key] = [
+        Key("port", .port(\.port, 0...65_535), "TCP port to listen on; 0 takes any free one, and the log says which"),
+        Key("host", .string(\.host), "Address to listen on; empty: all addresses, IPv6 and IPv4"),
+        Key("eventLoops", .integer(\.eventLoops, 0...1024), "Threads that serve connections; 0: one per core"),
+
+        Key("logLevel", .logLevel(\.logLevel), "The least severe level that is logged"),
+        Key("logToFile", .boolean(\.logToFile), "Log to the file logFilename as well"),
+        Key("logFilename", .string(\.logFilename), "The log file"),
+
+        Key("statsd.host", .string(\.statsd.host), "Where StatsD lines go (UDP); nobody need listen there"),
+        Key("statsd.port", .port(\.statsd.port, 1...65_535), "UDP port of StatsD"),
+        Key("statsd.globalTags", .strings(\.statsd.globalTags), "Tags for every StatsD line, such as env:prod"),
+
+        Key("redis.host", .string(\.redis.host), "Host name or IP address of Redis"),
+        Key("redis.port", .port(\.redis.port, 1...65_535), "TCP port of Redis"),
+        Key("redis.username", .string(\.redis.username), "User for AUTH; counts only with a password"),
+        Key("redis.password", .secret(\.redis.password), "Password for AUTH; empty: none"),
+        Key("redis.db", .integer(\.redis.db, 0...2_147_483_647), "Number of the database"),
+        Key("redis.ssl", .boolean(\.redis.ssl), "TLS to Redis, checked against the system's CA certificates"),
+        Key(
+            "redis.validateHostname", .boolean(\.redis.validateHostname),
+            "With redis.ssl: the certificate must be for redis.host"),
+        Key(
+            "redis.socketPath", .optionalString(\.redis.socketPath),
+            "Unix socket of Redis, in place of redis.host and redis.port"),
+        Key("redisStreamPrefix", .string(\.redisStreamPrefix), "What stands before a channel in its stream's name"),
+        Key(
+            "redisStreamReadCount", .integer(\.redisStreamReadCount, 1...1_000_000),
+            "The most entries read at once (the Node server's default is 100)"),
+        Key(
+            "redisStreamReadBlockMs", .integer(\.redisStreamReadBlockMs, 1...600_000),
+            "How long one read waits for events; silence of 2 s more counts as a dead connection"),
+
+        Key("jwtAlgorithms", .strings(\.jwtAlgorithms), "Algorithms a token may be signed with: HS256, HS384, HS512"),
+        Key("jwtSecret", .secret(\.jwtSecret), "The secret tokens are signed with, at least 32 bytes; required"),
+        Key("jwtCookieName", .string(\.jwtCookieName), "The cookie that carries the token"),
+        Key("jwtChannelIdKey", .string(\.jwtChannelIdKey), "The claim that names the channel"),
+        Key("closeOnTokenExpiry", .boolean(\.closeOnTokenExpiry), "Close an open socket when its token expires"),
+
+        Key(
+            "socketResponseTimeoutMs", .integer(\.socketResponseTimeoutMs, 1...dayMs),
+            "A peer that has not answered for so long is dropped"),
+        Key(
+            "pingSocketsIntervalMs", .integer(\.pingSocketsIntervalMs, 1...dayMs), "Time between two pings of a socket"),
+        Key(
+            "gcChannelsIntervalMs", .integer(\.gcChannelsIntervalMs, 1...dayMs),
+            "Time between two sweeps of channels with nobody on them"),
+
+        Key(
+            "allowedOrigins", .strings(\.allowedOrigins),
+            "Origins that may connect: *, null, https://a.example:8443, https://*.example; empty: the same host only"),
+        Key(
+            "maxConnectionsPerChannel", .integer(\.maxConnectionsPerChannel, 0...manyConnections),
+            "The most connections of one channel; 0: no limit"),
+        Key(
+            "maxTotalConnections", .integer(\.maxTotalConnections, 0...manyConnections),
+            "The most connections altogether; 0: no limit"),
+        Key(
+            "maxSocketBufferBytes", .integer(\.maxSocketBufferBytes, 0...anyNumber),
+            "Accepted, without effect: a slow reader buffers nothing here", withoutEffect: true),
+        Key(
+            "eventYieldBatchSize", .integer(\.eventYieldBatchSize, 0...anyNumber),
+            "Accepted, without effect: a burst of events does not hold up other work here", withoutEffect: true),
+
+        Key(
+            "replayRecentMs", .integer(\.replayRecentMs, 0...dayMs),
+            "Events of the last so long for a connection without last_id; 0: none"),
+        Key(
+            "producerSkewMs", .integer(\.producerSkewMs, 0...60_000),
+            "How far apart a producer's two writes of one event may lie"),
+        Key(
+            "handshakeTimeoutMs", .integer(\.handshakeTimeoutMs, 1...600_000),
+            "Time a peer has to complete its request head"),
+        Key("maxRequestHeadBytes", .integer(\.maxRequestHeadBytes, 512...1_048_576), "The longest request head"),
+        Key(
+            "maxClientMessageBytes", .integer(\.maxClientMessageBytes, 1...16_777_216),
+            "The longest WebSocket message taken from a client"),
+        Key(
+            "drainMs", .integer(\.drainMs, 0...600_000), "Time over which sockets are closed after SIGTERM; 0: at once"),
+        Key(
+            "historyBytes", .integer(\.historyBytes, 1024...1 << 40),
+            "Memory for the log that reconnects are served from"),
+    ]
+}

@@ -1,0 +1,129 @@
+extension Settings {
+    /// What is wrong with these values beyond their types and ranges, in the order of the table. Empty: nothing.
+    func validate() -> [Finding] {
+        var findings: [Finding] = []
+        func expect(_ isRight: Bool, _ key: String, _ found: @autoclosure () -> String, _ expected: String) {
+            if !isRight { findings.append(Finding(key: key, found: found(), expected: expected)) }
+        }
+        func expectHost(_ host: String, _ key: String) {
+            expect(
+                isHost(host), key, host.isEmpty ? "is empty" : "is \(shown(host))",
+                "a host name or an IP address, without scheme, port or brackets,")
+        }
+
+        if !host.isEmpty { expectHost(host, "host") }
+        expect(
+            !logToFile || isPath(logFilename), "logFilename", "is \(shown(logFilename))", "a path (logToFile is set)")
+        expectHost(statsd.host, "statsd.host")
+        for (index, tag) in statsd.globalTags.enumerated() {
+            expect(
+                isTag(tag), "statsd.globalTags[\(index)]", "is \(shown(tag))",
+                "a tag such as \"env:prod\", without \"|\" and line breaks,")
+        }
+        expectHost(redis.host, "redis.host")
+        if let path = redis.socketPath {
+            expect(
+                isPath(path) && path.utf8.count <= 107, "redis.socketPath", "is \(shown(path))",
+                "a path of 1 to 107 bytes (the system's limit)")
+        }
+        expectAlgorithms(&findings)
+        expect(
+            jwtSecret.count >= Self.minimumSecretBytes, "jwtSecret",
+            jwtSecret.isEmpty ? "is not set" : "is \(jwtSecret.count) bytes long",
+            "a secret of at least \(Self.minimumSecretBytes) bytes (environment variable JWT_SECRET or the file)")
+        expect(
+            isCookieName(jwtCookieName), "jwtCookieName", "is \(shown(jwtCookieName))",
+            "a cookie name (letters, digits and !#$%&'*+-.^_`|~)")
+        expect(!jwtChannelIdKey.isEmpty, "jwtChannelIdKey", "is empty", "the name of a claim")
+        for (index, origin) in allowedOrigins.enumerated() {
+            expect(
+                OriginPattern.isValid(origin), "allowedOrigins[\(index)]", "is \(shown(origin))",
+                "\"*\", \"null\" or an origin without a path, such as https://a.example, http://a.example:8088 or https://*.a.example,"
+            )
+        }
+        return findings
+    }
+
+    private func expectAlgorithms(_ findings: inout [Finding]) {
+        let expected = oneOf(Self.supportedAlgorithms)
+        if jwtAlgorithms.isEmpty {
+            findings.append(Finding(key: "jwtAlgorithms", found: "is empty", expected: "at least " + expected))
+        }
+        for (index, algorithm) in jwtAlgorithms.enumerated() where !Self.supportedAlgorithms.contains(algorithm) {
+            let isNone = algorithm.lowercased() == "none"
+            let found = "is \(shown(algorithm))" + (isNone ? ", which would let anybody in" : "")
+            findings.append(Finding(key: "jwtAlgorithms[\(index)]", found: found, expected: expected))
+        }
+    }
+
+    /// What works and is most likely not meant.
+    func remarks() -> [(kind: Warning.Kind, key: String, message: String)] {
+        var remarks: [(kind: Warning.Kind, key: String, message: String)] = []
+        if jwtSecret.begins(with: "CHANGE-ME") {
+            remarks.append(
+                (
+                    .placeholderSecret, "jwtSecret",
+                    "\"jwtSecret\" begins with CHANGE-ME: anybody can guess it. Do not use it in production."
+                ))
+        }
+        if socketResponseTimeoutMs <= pingSocketsIntervalMs {
+            // On whichever of the two was set: the other may be a default.
+            for key in ["socketResponseTimeoutMs", "pingSocketsIntervalMs"] {
+                remarks.append(
+                    (
+                        .doubtfulValue, key,
+                        "\"socketResponseTimeoutMs\" (\(socketResponseTimeoutMs)) is not above "
+                            + "\"pingSocketsIntervalMs\" (\(pingSocketsIntervalMs)): "
+                            + "idle peers are dropped before they are asked for a sign of life."
+                    ))
+            }
+        }
+        if redisStreamPrefix.isEmpty {
+            remarks.append(
+                (
+                    .doubtfulValue, "redisStreamPrefix",
+                    "\"redisStreamPrefix\" is empty: every stream in this database can be read as a channel."
+                ))
+        }
+        if redis.socketPath != nil, redis.ssl {
+            remarks.append(
+                (.doubtfulValue, "redis.ssl", "\"redis.ssl\" has no effect over the Unix socket redis.socketPath."))
+        }
+        return remarks
+    }
+
+    /// Brings values that may be written in several ways into the one form ``Settings`` promises.
+    mutating func normalise() {
+        allowedOrigins = allowedOrigins.map(OriginPattern.normalised)
+    }
+}
+
+private func isHost(_ text: String) -> Bool {
+    let isPlain = text.utf8.allSatisfy { byte in
+        isAlphanumeric(byte) || "-._:%".utf8.contains(byte)
+    }
+    // One colon is a port; an IPv6 address has two or more.
+    return isPlain && !text.isEmpty && text.utf8.count { $0 == UInt8(ascii: ":") } != 1
+}
+
+private func isPath(_ text: String) -> Bool {
+    !text.isEmpty && !text.utf8.contains(0)
+}
+
+private func isTag(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "|") }
+}
+
+/// RFC 6265, section 4.1.1: a token of RFC 2616, section 2.2.
+private func isCookieName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "!#$%&'*+-.^_`|~".utf8.contains($0) }
+}
+
+func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    default: false
+    }
+}

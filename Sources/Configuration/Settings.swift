@@ -1,0 +1,129 @@
+/// Everything that can be configured, with the defaults of DESIGN 1.5.
+///
+/// A plain value: load it once at start with ``load(file:environment:overrides:ignoring:)`` and hand it to whoever
+/// needs it. Ranges and meanings are those of ``Key/all``; after a load without problems every value keeps them.
+public struct Settings: Sendable, Equatable {
+    /// Where StatsD lines go (UDP).
+    public struct StatsD: Sendable, Equatable {
+        /// Host name or IP address, never empty.
+        public var host = "127.0.0.1"
+        /// UDP port, 1 to 65535.
+        public var port: UInt16 = 8125
+        /// Tags in DogStatsD form (`name:value` or `name`), added to every line.
+        public var globalTags: [String] = []
+    }
+
+    /// How Redis is reached.
+    public struct Redis: Sendable, Equatable {
+        /// Host name or IP address, never empty.
+        public var host = "127.0.0.1"
+        /// TCP port, 1 to 65535.
+        public var port: UInt16 = 6379
+        /// User for `AUTH`; counts only together with a password (as in the Node server). Empty: `AUTH` with the
+        /// password alone.
+        public var username = "default"
+        /// Password for `AUTH`; empty: no `AUTH`.
+        public var password = Secret("")
+        /// Number for `SELECT`.
+        public var db = 0
+        /// TLS to Redis, its certificate checked against the system's CA store.
+        public var ssl = false
+        /// With `ssl`: the certificate must be for `host`. When false its chain is still checked.
+        public var validateHostname = true
+        /// A Unix socket to use in place of `host` and `port`, 1 to 107 bytes (`sun_path`), or nil.
+        public var socketPath: String?
+    }
+
+    /// TCP port to listen on; 0 takes any free one.
+    public var port: UInt16 = 8080
+    /// Address to listen on; empty: all addresses, IPv6 and IPv4.
+    public var host = ""
+    /// Number of event loops; 0: one per core.
+    public var eventLoops = 0
+
+    /// The least severe level that is logged.
+    public var logLevel = LogLevel.info
+    /// Log to `logFilename` as well.
+    public var logToFile = false
+    /// Path of the log file; not empty when `logToFile` is set.
+    public var logFilename = "app.log"
+
+    /// StatsD.
+    public var statsd = StatsD()
+
+    /// Redis.
+    public var redis = Redis()
+    /// What stands before a channel's name in the name of its stream; the global stream is this and `full`.
+    public var redisStreamPrefix = "async-events-"
+    /// `COUNT` of the `XREAD`: the most entries in one reply.
+    public var redisStreamReadCount = 1000
+    /// `BLOCK` of the `XREAD`, in milliseconds.
+    public var redisStreamReadBlockMs = 5000
+
+    /// Algorithms a token may be signed with, not empty; each is one of ``supportedAlgorithms``.
+    public var jwtAlgorithms = ["HS256"]
+    /// The HMAC secret tokens are signed with, at least ``minimumSecretBytes`` long.
+    public var jwtSecret = Secret("")
+    /// Name of the cookie that carries the token (a token of RFC 6265, section 4.1.1).
+    public var jwtCookieName = "async-token"
+    /// The claim that names the channel.
+    public var jwtChannelIdKey = "channel"
+    /// Close an open socket when its token expires.
+    public var closeOnTokenExpiry = true
+
+    /// A peer that has not answered for so many milliseconds is dropped.
+    public var socketResponseTimeoutMs = 60_000
+    /// Time between two pings of a socket, in milliseconds.
+    public var pingSocketsIntervalMs = 20_000
+    /// Time between two sweeps of channels with nobody on them, in milliseconds.
+    public var gcChannelsIntervalMs = 120_000
+
+    /// Origins that may connect; empty: the same host only. Each is `*`, `null`, `scheme://host[:port]` or
+    /// `scheme://*.domain[:port]`, in lower case and without the scheme's default port, as browsers send it.
+    public var allowedOrigins: [String] = []
+    /// The most connections of one channel; 0: no limit.
+    public var maxConnectionsPerChannel = 0
+    /// The most connections altogether; 0: no limit.
+    public var maxTotalConnections = 0
+    /// Accepted for the Node server's sake, without effect.
+    public var maxSocketBufferBytes = 0
+    /// Accepted for the Node server's sake, without effect.
+    public var eventYieldBatchSize = 100
+
+    /// A connection without `last_id` is given its channel's events of the last so many milliseconds; 0: none.
+    public var replayRecentMs = 0
+    /// How far apart a producer's two writes of one event may lie, in milliseconds.
+    public var producerSkewMs = 1000
+    /// Time a peer has to complete its request head, in milliseconds.
+    public var handshakeTimeoutMs = 10_000
+    /// The longest request head, in bytes.
+    public var maxRequestHeadBytes = 16_384
+    /// The longest WebSocket message taken from a client, in bytes.
+    public var maxClientMessageBytes = 4096
+    /// Time over which sockets are closed after SIGTERM, in milliseconds; 0: at once.
+    public var drainMs = 5000
+    /// Memory for the event log, in bytes.
+    public var historyBytes = 64 << 20
+
+    /// The defaults. They lack a `jwtSecret`, so they do not pass ``validate()`` as they are.
+    public init() {}
+
+    /// Token algorithms that can be listed in ``jwtAlgorithms``.
+    public static let supportedAlgorithms = ["HS256", "HS384", "HS512"]
+
+    /// The shortest secret that is accepted, in bytes: the output of the smallest hash, below which RFC 7518
+    /// (section 3.2) forbids it.
+    public static let minimumSecretBytes = 32
+}
+
+/// Levels of the log, the least severe first.
+public enum LogLevel: String, Sendable, CaseIterable {
+    /// Everything, connection by connection.
+    case debug
+    /// Start, stop and what an operator wants to know.
+    case info
+    /// What may need attention.
+    case warn
+    /// What does.
+    case error
+}

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Configuration
+
+/// A secret that passes, and that must never show up in any message.
+let goodSecret = "a-secret-for-tests-0123456789-abcdef"
+
+/// Loads `json` as `config.json` with `environment` and `flags`; with a good secret unless told otherwise.
+func load(
+    _ json: String? = nil, environment: [String: String] = [:], flags: [Override] = [], secret: String? = goodSecret
+) -> LoadResult {
+    var flags = flags
+    if let secret { flags.append(Override(key: "jwtSecret", value: secret)) }
+    let file = json.map { FileSource.text($0, name: "config.json") } ?? .none
+    return Settings.load(file: file, environment: environment, overrides: flags)
+}
+
+extension LoadResult {
+    var problemTexts: [String] { problems.map(\.description) }
+    var warningTexts: [String] { warnings.map(\.description) }
+}
+
+extension Key {
+    /// JSON text of this value at this key's place: `{"redis": {"host": …}}`.
+    func file(_ value: String) -> String {
+        path.split(separator: ".").reversed().reduce(value) { "{\(quoted(String($1))): \($0)}" }
+    }
+
+    /// The value that `settings` have at this key, as JSON text; a secret's as it is, which only tests may do.
+    func value(in settings: Settings) -> String {
+        if case .secret(let place) = slot {
+            return quoted(String(decoding: settings[keyPath: place].reveal(), as: UTF8.self))
+        }
+        return slot.json(in: settings)
+    }
+
+    /// A good value that is not the default: as JSON and as the text of a variable.
+    var sample: (json: String, text: String) {
+        switch kind {
+        case .integer(let range):
+            let value = String(range.lowerBound + 7)
+            return (value, value)
+        case .boolean: return defaultJSON == "true" ? ("false", "false") : ("true", "true")
+        case .secret: return (quoted(goodSecret), goodSecret)
+        case .choice: return ("\"error\"", "error")
+        case .string, .optionalString: return ("\"other-value\"", "other-value")
+        case .strings:
+            switch path {
+            case "jwtAlgorithms": return (#"["HS512", "HS384"]"#, "HS512,HS384")
+            case "allowedOrigins": return (#"["https://a.example", "*"]"#, "https://a.example,*")
+            default: return (#"["a:1", "b"]"#, "a:1,b")
+            }
+        }
+    }
+}
