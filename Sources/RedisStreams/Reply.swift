@@ -1,0 +1,94 @@
+public import EventLog
+
+/// A whole reply, as a value: for the replies that are few (facts, ranges, answers to a login).
+public indirect enum Reply: Equatable, Sendable {
+    case status(String)
+    /// An error reply's text, such as `NOAUTH Authentication required.`
+    case error(String)
+    case integer(Int64)
+    case string([UInt8])
+    case array([Reply])
+    case null
+
+    /// Nil when the tape is empty or ends early.
+    init?(_ tape: ReplyTape) {
+        var index = 0
+        guard let reply = Reply.parse(tape, &index) else { return nil }
+        self = reply
+    }
+
+    /// Recursion is bounded: hiredis refuses replies nested more than a few levels deep.
+    private static func parse(_ tape: ReplyTape, _ index: inout Int) -> Reply? {
+        guard index < tape.tokens.count else { return nil }
+        let token = tape.tokens[index]
+        index += 1
+        switch token {
+        case .status(let offset, let length):
+            return .status(String(decoding: tape.bytes(offset, length), as: UTF8.self))
+        case .error(let offset, let length):
+            return .error(String(decoding: tape.bytes(offset, length), as: UTF8.self))
+        case .string(let offset, let length):
+            return .string([UInt8](tape.bytes(offset, length)))
+        case .integer(let value):
+            return .integer(value)
+        case .null:
+            return .null
+        case .array(let count):
+            var elements: [Reply] = []
+            for _ in 0..<count {
+                guard let element = parse(tape, &index) else { return nil }
+                elements.append(element)
+            }
+            return .array(elements)
+        }
+    }
+
+    /// The text of an error reply.
+    public var errorText: String? {
+        if case .error(let text) = self { return text }
+        return nil
+    }
+
+    var text: String? {
+        switch self {
+        case .status(let text): text
+        case .string(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .error, .integer, .array, .null: nil
+        }
+    }
+
+    /// The answer to `TIME`, in milliseconds since 1970.
+    public var serverMilliseconds: UInt64? {
+        guard case .array(let parts) = self, parts.count == 2, let seconds = parts[0].text.flatMap({ UInt64($0) }),
+            let microseconds = parts[1].text.flatMap({ UInt64($0) }), seconds < UInt64.max / 1000
+        else { return nil }
+        return seconds * 1000 + microseconds / 1000
+    }
+
+    /// The entries of an answer to `XRANGE` or `XREVRANGE`, in its order. Elements that are no entries are passed over.
+    /// - Parameter body: is given the ID and the first field named `data`, nil if there is none; the pointer is valid
+    ///   during the call.
+    public func forEachEntry(_ body: (_ id: StreamID, _ data: UnsafeRawBufferPointer?) -> Void) {
+        guard case .array(let entries) = self else { return }
+        for entry in entries {
+            guard let (id, data) = entry.entry else { continue }
+            if let data { data.withUnsafeBytes { body(id, $0) } } else { body(id, nil) }
+        }
+    }
+
+    /// `[id, [field, value, …]]`
+    var entry: (id: StreamID, data: [UInt8]?)? {
+        guard case .array(let parts) = self, parts.count == 2, case .string(let text) = parts[0],
+            let id = text.withUnsafeBytes({ StreamID(text: $0) })
+        else { return nil }
+        guard case .array(let fields) = parts[1] else { return (id, nil) }
+        for index in stride(from: 0, to: fields.count - 1, by: 2) {
+            if case .string(let name) = fields[index], name == StreamEntryDecoder.dataField,
+                case .string(let value) = fields[index + 1]
+            {
+                return (id, value)
+            }
+        }
+        return (id, nil)
+    }
+}

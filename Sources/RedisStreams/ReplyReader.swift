@@ -1,0 +1,98 @@
+import CHiredis
+
+/// Bytes from Redis into replies (RESP2), by hiredis' reader.
+///
+/// Confined to one thread. A reader that has met bytes that are no RESP says so from then on: drop the connection.
+public final class ReplyReader {
+    public enum Outcome {
+        /// More bytes are needed.
+        case needMore
+        case reply(Reply)
+        /// Not RESP: a sentence.
+        case protocolError(String)
+    }
+
+    let tape: ReplyTape
+    private let reader: UnsafeMutablePointer<redisReader>?
+    private let sink: UnsafeMutablePointer<sluice_reply_sink>
+    private var failure: String?
+
+    /// What the parser has come to.
+    enum Progress: Equatable {
+        case needMore
+        /// The tokens on the tape end with the end of a reply.
+        case complete
+        case failed(String)
+    }
+
+    public init() {
+        let tape = ReplyTape()
+        self.tape = tape
+        sink = .allocate(capacity: 1)
+        // The callbacks are only called from within `advance`, while `self` and so the tape are alive.
+        sink.initialize(
+            to: sluice_reply_sink(
+                context: Unmanaged.passUnretained(tape).toOpaque(),
+                string: { context, type, bytes, length in
+                    let tape = ReplyReader.tape(context)
+                    let offset = tape.store(UnsafeRawBufferPointer(start: bytes, count: length))
+                    switch type {
+                    case REDIS_REPLY_ERROR: tape.append(.error(offset: offset, length: length))
+                    case REDIS_REPLY_STATUS: tape.append(.status(offset: offset, length: length))
+                    default: tape.append(.string(offset: offset, length: length))
+                    }
+                },
+                array: { context, count in ReplyReader.tape(context).append(.array(count: Int(count))) },
+                integer: { context, value in ReplyReader.tape(context).append(.integer(value)) },
+                nil: { context in ReplyReader.tape(context).append(.null) }))
+        reader = sluice_reader_create(sink)
+    }
+
+    deinit {
+        if let reader { redisReaderFree(reader) }
+        sink.deinitialize(count: 1)
+        sink.deallocate()
+    }
+
+    /// Sound: the context is the tape of the reader whose `advance` is running.
+    private static func tape(_ context: UnsafeMutableRawPointer?) -> ReplyTape {
+        Unmanaged<ReplyTape>.fromOpaque(context!).takeUnretainedValue()
+    }
+
+    /// Takes bytes as they came from the socket.
+    public func feed(_ bytes: UnsafeRawBufferPointer) {
+        guard let reader, failure == nil else { return }
+        let result = redisReaderFeed(reader, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
+        if result != REDIS_OK { failure = "hiredis could not take what Redis sent: \(errorText)" }
+    }
+
+    private var errorText: String {
+        reader.map { String(cString: sluice_reader_error($0)) } ?? "out of memory"
+    }
+
+    /// Parses on, up to the end of a reply at the most.
+    func advance() -> Progress {
+        guard let reader else { return .failed("hiredis has no memory for a reader") }
+        if let failure { return .failed(failure) }
+        switch sluice_reader_next(reader) {
+        case 1: return .complete
+        case 0: return .needMore
+        default:
+            let text = "Redis sent something that is no reply: \(errorText)"
+            failure = text
+            return .failed(text)
+        }
+    }
+
+    /// The next whole reply. Not to be mixed with a ``StreamEntryDecoder`` in the middle of a reply.
+    public func nextReply() -> Outcome {
+        switch advance() {
+        case .needMore: return .needMore
+        case .failed(let text): return .protocolError(text)
+        case .complete:
+            guard let reply = Reply(tape) else { return .protocolError("Redis sent an empty reply") }
+            tape.dropFirst(tape.tokens.count)
+            return .reply(reply)
+        }
+    }
+}
