@@ -1,0 +1,104 @@
+import CLinux
+import COpenSSL
+import Glibc
+
+/// What OpenSSL reads from and writes to: our own BIO over a non-blocking socket, because OpenSSL's own raises SIGPIPE
+/// and lets `errno` be overwritten on the way up.
+///
+/// Its state lives on the heap at a fixed address: the BIO's callbacks get a pointer to it. Whoever makes one frees it,
+/// after the `SSL` that uses it.
+struct TLSSocketBIO {
+    struct State {
+        var descriptor: Int32
+        /// `errno` of the last call that failed for good.
+        var error: Int32 = 0
+        /// The peer has closed its side of the socket.
+        var ended = false
+    }
+
+    let state: UnsafeMutablePointer<State>
+
+    init(descriptor: Int32) {
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(descriptor: descriptor))
+    }
+
+    func free() {
+        state.deallocate()
+    }
+
+    /// A new BIO on this state; `nil` if memory is short.
+    func makeBIO() -> OpaquePointer? {
+        guard let method = Self.method, let bio = BIO_new(method) else { return nil }
+        BIO_set_data(bio, state)
+        BIO_set_init(bio, 1)
+        return bio
+    }
+
+    /// `nonisolated(unsafe)` is sound: made once, under Swift's lazy initialisation, and only read afterwards.
+    nonisolated(unsafe) private static let method: OpaquePointer? = {
+        let type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK
+        guard let method = BIO_meth_new(type, "socket without SIGPIPE") else { return nil }
+        BIO_meth_set_write_ex(method, writeCallback)
+        BIO_meth_set_read_ex(method, readCallback)
+        BIO_meth_set_ctrl(method, controlCallback)
+        return method
+    }()
+
+    /// Sound: OpenSSL calls back only during a call of the session that owns the state, on its thread.
+    private static func state(of bio: OpaquePointer?) -> UnsafeMutablePointer<State>? {
+        BIO_get_data(bio)?.assumingMemoryBound(to: State.self)
+    }
+
+    private static let writeCallback:
+        @convention(c) (OpaquePointer?, UnsafePointer<CChar>?, Int, UnsafeMutablePointer<Int>?) -> Int32 = {
+            bio, bytes, count, written in
+            guard let state = state(of: bio) else { return 0 }
+            sluice_BIO_clear_retry_flags(bio)
+            while true {
+                let sent = send(state.pointee.descriptor, bytes, count, SocketOptions.noSignal)
+                if sent >= 0 {
+                    written?.pointee = sent
+                    return 1
+                }
+                let code = errno
+                if code == EINTR { continue }
+                if code == EAGAIN { sluice_BIO_set_retry_write(bio) } else { state.pointee.error = code }
+                return 0
+            }
+        }
+
+    private static let readCallback:
+        @convention(c) (OpaquePointer?, UnsafeMutablePointer<CChar>?, Int, UnsafeMutablePointer<Int>?) -> Int32 = {
+            bio, bytes, count, taken in
+            guard let state = state(of: bio) else { return 0 }
+            sluice_BIO_clear_retry_flags(bio)
+            while true {
+                let received = recv(state.pointee.descriptor, bytes, count, 0)
+                if received > 0 {
+                    taken?.pointee = received
+                    return 1
+                }
+                let code = errno
+                if received == 0 {
+                    state.pointee.ended = true
+                } else if code == EINTR {
+                    continue
+                } else if code == EAGAIN {
+                    sluice_BIO_set_retry_read(bio)
+                } else {
+                    state.pointee.error = code
+                }
+                return 0
+            }
+        }
+
+    private static let controlCallback: @convention(c) (OpaquePointer?, Int32, Int, UnsafeMutableRawPointer?) -> Int =
+        { bio, command, _, _ in
+            switch command {
+            case BIO_CTRL_FLUSH: 1
+            case BIO_CTRL_EOF: state(of: bio)?.pointee.ended == true ? 1 : 0
+            default: 0
+            }
+        }
+}
