@@ -7,6 +7,8 @@
 #include <hiredis/hiredis.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 // What the reader tells while it parses: each is called once for a part of a reply, in the order of the wire.
 typedef struct sluice_reply_sink {
@@ -15,7 +17,7 @@ typedef struct sluice_reply_sink {
     void (*string)(void *context, int type, const char *bytes, size_t length);
     void (*array)(void *context, int64_t count);
     void (*integer)(void *context, int64_t value);
-    void (*nil)(void *context);
+    void (*null)(void *context);
 } sluice_reply_sink;
 
 // hiredis takes a null object for "out of memory", so every part is represented by the same non-null one.
@@ -26,6 +28,13 @@ static inline void *sluice_reply_part(void) {
 
 static void *sluice_reply_string(const redisReadTask *task, char *bytes, size_t length) {
     sluice_reply_sink *sink = (sluice_reply_sink *)task->privdata;
+#ifdef REDIS_REPLY_VERB
+    // A verbatim string (RESP3) has its format in front: "txt:".
+    if (task->type == REDIS_REPLY_VERB && length >= 4) {
+        bytes += 4;
+        length -= 4;
+    }
+#endif
     sink->string(sink->context, task->type, bytes, length);
     return sluice_reply_part();
 }
@@ -48,9 +57,20 @@ static void *sluice_reply_integer(const redisReadTask *task, long long value) {
 
 static void *sluice_reply_nil(const redisReadTask *task) {
     sluice_reply_sink *sink = (sluice_reply_sink *)task->privdata;
-    sink->nil(sink->context);
+    sink->null(sink->context);
     return sluice_reply_part();
 }
+
+#if HIREDIS_MAJOR >= 1
+// RESP3 is never asked for. From a server that speaks it unasked these come as RESP2 would have sent them: hiredis would
+// otherwise pass over them without a word, and the parts would no longer add up to the reply.
+static void *sluice_reply_double(const redisReadTask *task, double value, char *bytes, size_t length) {
+    (void)value;
+    return sluice_reply_string(task, bytes, length);
+}
+
+static void *sluice_reply_bool(const redisReadTask *task, int value) { return sluice_reply_integer(task, value); }
+#endif
 
 static void sluice_reply_free(void *object) { (void)object; }
 
@@ -59,6 +79,10 @@ static redisReplyObjectFunctions sluice_reply_functions = {
     .createArray = sluice_reply_array,
     .createInteger = sluice_reply_integer,
     .createNil = sluice_reply_nil,
+#if HIREDIS_MAJOR >= 1
+    .createDouble = sluice_reply_double,
+    .createBool = sluice_reply_bool,
+#endif
     .freeObject = sluice_reply_free,
 };
 
@@ -73,11 +97,41 @@ static inline redisReader *sluice_reader_create(sluice_reply_sink *sink) {
     return reader;
 }
 
+// No line of Redis is longer: errors and states are sentences. hiredis looks for the end of an unfinished line from its
+// start with every call, so without a limit the cost of an endless one would be quadratic.
+#define SLUICE_MAXIMUM_LINE (64 * 1024)
+// What Redis takes for a string by default (proto-max-bulk-len). hiredis itself would go on to the end of memory, and
+// 0.14 counts in int.
+#define SLUICE_MAXIMUM_STRING (512 * 1024 * 1024)
+// As in Reply.maximumDepth. hiredis 0.14 stops at 7 levels; 1.x has no limit and allocates for each.
+#define SLUICE_MAXIMUM_DEPTH 32
+
+// Why what waits for its end can never be a part of a reply, or null.
+static inline const char *sluice_reader_excess(const redisReader *reader) {
+    if (reader->ridx > SLUICE_MAXIMUM_DEPTH) return "a reply that is nested more than 32 levels deep";
+    size_t waiting = reader->len - reader->pos;
+    if (reader->buf == NULL || waiting == 0) return NULL;
+    const char *line = reader->buf + reader->pos;
+    const char *end = (const char *)memchr(line, '\n', waiting < SLUICE_MAXIMUM_LINE ? waiting : SLUICE_MAXIMUM_LINE);
+    if (end == NULL) return waiting > SLUICE_MAXIMUM_LINE ? "a line of more than 64 KiB" : NULL;
+    // Only a string waits with its first line complete, and that is its length, which hiredis has found to be a number.
+    int64_t length = 0;
+    for (; line < end && *line >= '0' && *line <= '9' && length <= SLUICE_MAXIMUM_STRING; line++) {
+        length = length * 10 + (*line - '0');
+    }
+    return length > SLUICE_MAXIMUM_STRING ? "a string of more than 512 MiB" : NULL;
+}
+
 // Parses on. 1: a reply is complete; 0: more bytes are needed; -1: not RESP, see sluice_reader_error.
 static inline int sluice_reader_next(redisReader *reader) {
     void *reply = NULL;
     if (redisReaderGetReply(reader, &reply) != REDIS_OK) return -1;
-    return reply != NULL;
+    if (reply != NULL) return 1;
+    const char *excess = sluice_reader_excess(reader);
+    if (excess == NULL) return 0;
+    reader->err = REDIS_ERR_PROTOCOL;
+    snprintf(reader->errstr, sizeof(reader->errstr), "%s", excess);
+    return -1;
 }
 
 static inline const char *sluice_reader_error(const redisReader *reader) { return reader->errstr; }

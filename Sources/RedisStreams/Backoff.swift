@@ -4,23 +4,24 @@
 public struct Backoff: Sendable {
     private let base: UInt64
     private let cap: UInt64
-    private var attempt: UInt64 = 0
+    /// The longest wait before the next try.
+    private var limit: UInt64
 
     /// - Parameters: milliseconds; the first try waits up to `base`, no try longer than `cap`.
     public init(base: UInt64 = 50, cap: UInt64 = 5000) {
-        self.base = max(base, 1)
-        self.cap = max(cap, 1)
+        self.cap = min(max(cap, 1), UInt64(Int32.max))
+        self.base = min(max(base, 1), self.cap)
+        limit = self.base
     }
 
     /// Milliseconds to wait before the next try.
     /// - Parameter random: any number, each as likely as the other.
     public mutating func next(random: UInt64) -> Int {
-        let limit = min(base << min(attempt, 20), cap)
-        attempt += 1
+        defer { limit = min(limit * 2, cap) }
         // From 1, so that a server that refuses at once is not asked in a tight loop.
         return Int(1 + random % limit)
     }
 
     /// After a success.
-    public mutating func reset() { attempt = 0 }
+    public mutating func reset() { limit = base }
 }

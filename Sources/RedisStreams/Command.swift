@@ -5,11 +5,16 @@ public import EventLog
 public struct Command: Sendable, Equatable {
     public let bytes: [UInt8]
 
-    /// Formats a command with hiredis (`redisFormatCommandArgv`). Empty only if there is no memory for it.
+    /// Formats a command with hiredis (`redisFormatCommandArgv`). Empty only if there is no memory for it, or if the
+    /// arguments are 1 GiB or more, which Redis would not take and hiredis 0.14, counting in `int`, would get wrong.
     public init(_ arguments: [[UInt8]]) {
         // One block for all arguments, so that their pointers are good at the same time.
-        let joined = arguments.flatMap { $0 }
         let lengths = arguments.map(\.count)
+        guard lengths.reduce(0, +) < Self.maximumArgumentBytes else {
+            bytes = []
+            return
+        }
+        let joined = arguments.flatMap { $0 }
         bytes = joined.withUnsafeBytes { block -> [UInt8] in
             var offset = 0
             var pointers: [UnsafePointer<CChar>?] = lengths.map { length in
@@ -23,6 +28,8 @@ public struct Command: Sendable, Equatable {
             return [UInt8](UnsafeRawBufferPointer(start: target, count: Int(count)))
         }
     }
+
+    private static let maximumArgumentBytes = 1 << 30
 
     private init(_ name: String..., then arguments: [[UInt8]] = []) {
         self.init(name.map { Array($0.utf8) } + arguments)

@@ -20,6 +20,7 @@ public struct ConnectionHandshake: Sendable {
 
     private let commands: [Command]
     private var expected: [Expectation]
+    private let password: [UInt8]
 
     /// - Parameters:
     ///   - username: counts only with a password.
@@ -41,6 +42,7 @@ public struct ConnectionHandshake: Sendable {
         expected.append(.name)
         self.commands = commands
         self.expected = expected.reversed()
+        self.password = password
     }
 
     public func start() -> Step { .send(commands) }
@@ -49,7 +51,7 @@ public struct ConnectionHandshake: Sendable {
     public mutating func receive(_ reply: Reply) -> Step {
         guard let expectation = expected.popLast() else { return .ready }
         if let text = reply.errorText {
-            let error = ServerError(text)
+            let error = withoutPassword(text)
             switch expectation {
             case .login:
                 return .failed(error.description)
@@ -61,5 +63,19 @@ public struct ConnectionHandshake: Sendable {
             }
         }
         return expected.isEmpty ? .ready : .wait
+    }
+
+    /// Where `AUTH` is unknown (renamed, or a proxy does not have it), the error repeats its arguments, at times cut short.
+    private func withoutPassword(_ text: String) -> ServerError {
+        var shown = Array(text.utf8)
+        if let arguments = Self.index(of: Array(", with args".utf8), in: shown) { shown.removeSubrange(arguments...) }
+        if !password.isEmpty, Self.index(of: password, in: shown) != nil {
+            return ServerError(kind: ServerError(text).kind, text: "(not shown, because it repeats the password)")
+        }
+        return ServerError(String(decoding: shown, as: UTF8.self))
+    }
+
+    private static func index(of part: [UInt8], in bytes: [UInt8]) -> Int? {
+        bytes.indices.first { bytes[$0...].starts(with: part) }
     }
 }

@@ -1,7 +1,7 @@
 public import EventLog
 
 /// A whole reply, as a value: for the replies that are few (facts, ranges, answers to a login).
-public indirect enum Reply: Equatable, Sendable {
+public enum Reply: Equatable, Sendable {
     case status(String)
     /// An error reply's text, such as `NOAUTH Authentication required.`
     case error(String)
@@ -10,16 +10,19 @@ public indirect enum Reply: Equatable, Sendable {
     case array([Reply])
     case null
 
-    /// Nil when the tape is empty or ends early.
+    /// Levels of nesting; the replies that are read here have at most four. hiredis has a limit too: 7 levels in 0.14, but
+    /// 1,024 in 1.2, too many to recurse into.
+    static let maximumDepth = 32
+
+    /// The reply that stands at the tape's beginning; nil when it is nested too deep.
     init?(_ tape: ReplyTape) {
         var index = 0
-        guard let reply = Reply.parse(tape, &index) else { return nil }
+        guard let reply = Reply.parse(tape, &index, depth: 0) else { return nil }
         self = reply
     }
 
-    /// Recursion is bounded: hiredis refuses replies nested more than a few levels deep.
-    private static func parse(_ tape: ReplyTape, _ index: inout Int) -> Reply? {
-        guard index < tape.tokens.count else { return nil }
+    private static func parse(_ tape: ReplyTape, _ index: inout Int, depth: Int) -> Reply? {
+        guard index < tape.tokens.count, depth <= maximumDepth else { return nil }
         let token = tape.tokens[index]
         index += 1
         switch token {
@@ -36,7 +39,7 @@ public indirect enum Reply: Equatable, Sendable {
         case .array(let count):
             var elements: [Reply] = []
             for _ in 0..<count {
-                guard let element = parse(tape, &index) else { return nil }
+                guard let element = parse(tape, &index, depth: depth + 1) else { return nil }
                 elements.append(element)
             }
             return .array(elements)
@@ -60,7 +63,8 @@ public indirect enum Reply: Equatable, Sendable {
     /// The answer to `TIME`, in milliseconds since 1970.
     public var serverMilliseconds: UInt64? {
         guard case .array(let parts) = self, parts.count == 2, let seconds = parts[0].text.flatMap({ UInt64($0) }),
-            let microseconds = parts[1].text.flatMap({ UInt64($0) }), seconds < UInt64.max / 1000
+            let microseconds = parts[1].text.flatMap({ UInt64($0) }), seconds < UInt64.max / 1000,
+            microseconds < 1_000_000
         else { return nil }
         return seconds * 1000 + microseconds / 1000
     }

@@ -44,7 +44,7 @@ public final class ReplyReader {
                 },
                 array: { context, count in ReplyReader.tape(context).append(.array(count: Int(count))) },
                 integer: { context, value in ReplyReader.tape(context).append(.integer(value)) },
-                nil: { context in ReplyReader.tape(context).append(.null) }))
+                null: { context in ReplyReader.tape(context).append(.null) }))
         reader = sluice_reader_create(sink)
     }
 
@@ -59,7 +59,11 @@ public final class ReplyReader {
         Unmanaged<ReplyTape>.fromOpaque(context!).takeUnretainedValue()
     }
 
-    /// Takes bytes as they came from the socket.
+    /// Takes bytes as they came from the socket; they are copied.
+    ///
+    /// What is in memory at a time is what was fed and not yet parsed, and the largest string that is still arriving:
+    /// pieces of 64 KiB keep that close to one string.
+    /// Should that fail, the next reply is the protocol error that says so.
     public func feed(_ bytes: UnsafeRawBufferPointer) {
         guard let reader, failure == nil else { return }
         let result = redisReaderFeed(reader, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
@@ -74,7 +78,8 @@ public final class ReplyReader {
     func advance() -> Progress {
         guard let reader else { return .failed("hiredis has no memory for a reader") }
         if let failure { return .failed(failure) }
-        switch sluice_reader_next(reader) {
+        // The callbacks use the tape, which nothing else here would keep alive.
+        switch withExtendedLifetime(tape, { sluice_reader_next(reader) }) {
         case 1: return .complete
         case 0: return .needMore
         default:
@@ -90,7 +95,11 @@ public final class ReplyReader {
         case .needMore: return .needMore
         case .failed(let text): return .protocolError(text)
         case .complete:
-            guard let reply = Reply(tape) else { return .protocolError("Redis sent an empty reply") }
+            guard let reply = Reply(tape) else {
+                let text = "Redis sent a reply that is nested more than \(Reply.maximumDepth) levels deep"
+                failure = text
+                return .protocolError(text)
+            }
             tape.dropFirst(tape.tokens.count)
             return .reply(reply)
         }

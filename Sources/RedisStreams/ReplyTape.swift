@@ -51,7 +51,7 @@ final class ReplyTape {
     func dropFirst(_ count: Int) {
         guard count > 0 else { return }
         guard count < tokens.count else {
-            tokens.removeAll(keepingCapacity: true)
+            tokens.removeAll(keepingCapacity: tokens.capacity <= Self.keptTokens)
             used = 0
             shrink()
             return
@@ -62,7 +62,7 @@ final class ReplyTape {
             return
         }
         // Strings stand in the order of their tokens, so what is kept is one piece at the end.
-        (base).copyMemory(from: base + kept, byteCount: used - kept)
+        base.copyMemory(from: base + kept, byteCount: used - kept)
         used -= kept
         for index in tokens.indices { tokens[index].move(by: -kept) }
     }
@@ -77,6 +77,10 @@ final class ReplyTape {
 
     /// What a tape keeps between replies: enough for what arrives in a few reads of the socket.
     private static let keptCapacity = 256 * 1024
+    private static let keptTokens = 16 * 1024
+
+    /// Bytes that are allocated for strings and for tokens.
+    var footprint: Int { capacity + tokens.capacity * MemoryLayout<Token>.stride }
 }
 
 extension ReplyTape.Token {

@@ -22,6 +22,11 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// As Redis sent it.
     public let text: String
 
+    init(kind: Kind, text: String) {
+        self.kind = kind
+        self.text = text
+    }
+
     public init(_ text: String) {
         self.text = text
         kind =
@@ -38,7 +43,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
                     .noSuchKey
                 } else if text.hasPrefix("ERR unknown command") {
                     .unknownCommand
-                } else if text.hasPrefix("ERR invalid password") || text.hasPrefix("ERR Client sent AUTH") {
+                } else if Self.loginErrors.contains(where: text.hasPrefix) {
                     .authentication
                 } else {
                     .other
@@ -47,15 +52,43 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
             }
     }
 
+    /// Where a cluster has a key's slot.
+    public struct Redirection: Equatable, Sendable {
+        /// 0 to 16,383.
+        public let slot: UInt16
+        /// Empty when it is the host that was asked.
+        public let host: String
+        public let port: UInt16
+    }
+
+    /// The other node, for the errors `MOVED` (from now on) and `ASK` (this once): `MOVED 3999 127.0.0.1:6381`.
+    public var redirection: Redirection? {
+        let words = text.split(separator: " ")
+        // The port stands behind the last colon: an IPv6 address has others.
+        guard kind == .moved, words.count == 3, words[0] == "MOVED" || words[0] == "ASK",
+            let slot = UInt16(words[1]), slot < 16384, let colon = words[2].lastIndex(of: ":"),
+            let port = UInt16(words[2][words[2].index(after: colon)...]), port > 0
+        else { return nil }
+        return Redirection(slot: slot, host: String(words[2][..<colon]), port: port)
+    }
+
+    /// Before Redis 6 (wrong password, no password wanted, a user name) and since (no password wanted).
+    private static let loginErrors = [
+        "ERR invalid password", "ERR Client sent AUTH", "ERR wrong number of arguments for 'auth'",
+        "ERR AUTH <password> called without any password",
+    ]
+
     public var description: String {
         switch kind {
         case .authentication: "Redis does not accept the login (redis.username, redis.password): \(text)"
         case .loading: "Redis is not ready yet: \(text)"
         case .readOnly: "Redis is a read-only replica: \(text)"
         case .outOfMemory: "Redis is out of memory: \(text)"
-        case .wrongType: "a key that should be a stream holds something else (see redisStreamPrefix and redis.db): \(text)"
+        case .wrongType:
+            "a key that should be a stream holds something else (see redisStreamPrefix and redis.db): \(text)"
         case .noSuchKey: "the stream does not exist: \(text)"
-        case .noPermission: "the Redis user lacks a permission (XREAD, XRANGE, XREVRANGE, XINFO and TIME are needed): \(text)"
+        case .noPermission:
+            "the Redis user lacks a permission (XREAD, XRANGE, XREVRANGE, XINFO and TIME are needed): \(text)"
         case .unknownCommand: "Redis does not know a command that is needed (version 6.2 or later is expected): \(text)"
         case .moved: "Redis is a cluster, which is not supported yet: \(text)"
         case .other: "Redis answered with an error: \(text)"

@@ -117,7 +117,7 @@ public struct StreamEntryDecoder {
         case .array(let count):
             end += count
             guard tokens.count >= end else { return nil }
-            data = Self.data(tape, consumed + 3..<end)
+            data = Self.data(tape, tokens[consumed + 3..<end])
         case .string, .status, .error, .integer:
             return .protocolError("Redis answered XREAD with an entry that has no fields")
         }
@@ -126,17 +126,23 @@ public struct StreamEntryDecoder {
         return .entry(id: id, data: data)
     }
 
-    private static func data(_ tape: ReplyTape, _ fields: Range<Int>) -> UnsafeRawBufferPointer? {
-        for index in stride(from: fields.lowerBound, to: fields.upperBound - 1, by: 2) {
-            guard case .string(let offset, let length) = tape.tokens[index],
-                case .string(let valueOffset, let valueLength) = tape.tokens[index + 1]
+    private static func data(_ tape: ReplyTape, _ fields: ArraySlice<ReplyTape.Token>) -> UnsafeRawBufferPointer? {
+        for index in stride(from: fields.startIndex, to: fields.endIndex - 1, by: 2) {
+            guard case .string(let offset, let length) = fields[index],
+                case .string(let valueOffset, let valueLength) = fields[index + 1]
             else { continue }
-            if tape.bytes(offset, length).elementsEqual(dataField) { return tape.bytes(valueOffset, valueLength) }
+            if length == dataField.count, tape.bytes(offset, length).elementsEqual(dataField) {
+                return tape.bytes(valueOffset, valueLength)
+            }
         }
         return nil
     }
 
     private mutating func decodeEnd(_ tape: ReplyTape) -> Event? {
+        // Fields that are arrays themselves put more on the tape than was counted.
+        guard consumed == tape.tokens.count else {
+            return .protocolError("Redis answered XREAD with more than a stream's entries")
+        }
         guard isComplete else { return nil }
         finish(tape)
         return .end

@@ -12,6 +12,8 @@ public struct StreamInfo: Equatable, Sendable {
     public var lastEntryData: [UInt8]?
     /// Entries that were ever added; Redis 7 and later.
     public var entriesAdded: UInt64?
+    /// The highest ID that was deleted (`XDEL`) or trimmed exactly; nil if none was, and before Redis 7.
+    public var maxDeletedEntryID: StreamID?
 
     public enum Parsed: Equatable, Sendable {
         case info(StreamInfo)
@@ -32,15 +34,15 @@ public struct StreamInfo: Equatable, Sendable {
                 if let name = parts[index].text { values[name] = parts[index + 1] }
             }
             guard let length = values["length"]?.unsigned,
-                case .string(let last)? = values["last-generated-id"],
-                let lastID = last.withUnsafeBytes({ StreamID(text: $0) })
+                let lastID = values["last-generated-id"]?.streamID
             else { return .failed(ServerError("XINFO STREAM was answered without length or last-generated-id")) }
             let lastEntry = values["last-entry"]?.entry
             return .info(
                 StreamInfo(
                     length: length, lastGeneratedID: lastID, firstEntryID: values["first-entry"]?.entry?.id,
                     lastEntryID: lastEntry?.id, lastEntryData: lastEntry?.data,
-                    entriesAdded: values["entries-added"]?.unsigned))
+                    entriesAdded: values["entries-added"]?.unsigned,
+                    maxDeletedEntryID: values["max-deleted-entry-id"]?.streamID.flatMap { $0 == .zero ? nil : $0 }))
         case .status, .integer, .string, .null:
             return .failed(ServerError("XINFO STREAM was answered with something else than a table"))
         }
@@ -50,6 +52,11 @@ public struct StreamInfo: Equatable, Sendable {
 extension Reply {
     fileprivate var unsigned: UInt64? {
         if case .integer(let value) = self { return UInt64(exactly: value) }
+        return nil
+    }
+
+    fileprivate var streamID: StreamID? {
+        if case .string(let text) = self { return text.withUnsafeBytes { StreamID(text: $0) } }
         return nil
     }
 }
