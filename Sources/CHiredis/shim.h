@@ -106,13 +106,24 @@ static inline redisReader *sluice_reader_create(sluice_reply_sink *sink) {
 // As in Reply.maximumDepth. hiredis 0.14 stops at 7 levels; 1.x has no limit and allocates for each.
 #define SLUICE_MAXIMUM_DEPTH 32
 
+// Where a line ends, within its first SLUICE_MAXIMUM_LINE bytes, or null. A line feed alone does not end it for hiredis.
+static inline const char *sluice_line_end(const char *line, size_t length) {
+    if (length > SLUICE_MAXIMUM_LINE) length = SLUICE_MAXIMUM_LINE;
+    const char *end = line + length;
+    while (line < end && (line = (const char *)memchr(line, '\r', (size_t)(end - line))) != NULL) {
+        if (line + 1 < end && line[1] == '\n') return line;
+        line++;
+    }
+    return NULL;
+}
+
 // Why what waits for its end can never be a part of a reply, or null.
 static inline const char *sluice_reader_excess(const redisReader *reader) {
     if (reader->ridx > SLUICE_MAXIMUM_DEPTH) return "a reply that is nested more than 32 levels deep";
     size_t waiting = reader->len - reader->pos;
     if (reader->buf == NULL || waiting == 0) return NULL;
     const char *line = reader->buf + reader->pos;
-    const char *end = (const char *)memchr(line, '\n', waiting < SLUICE_MAXIMUM_LINE ? waiting : SLUICE_MAXIMUM_LINE);
+    const char *end = sluice_line_end(line, waiting);
     if (end == NULL) return waiting > SLUICE_MAXIMUM_LINE ? "a line of more than 64 KiB" : NULL;
     // Only a string waits with its first line complete, and that is its length, which hiredis has found to be a number.
     int64_t length = 0;

@@ -111,6 +111,20 @@ struct ReplyReaderTests {
             parse(Array(String(repeating: "*1\r\n", count: depth).utf8) + RESP.integer(1), piece: .max).failure != nil)
     }
 
+    /// hiredis 1.x lets through a thousand levels; here they are put on the tape without it.
+    @Test("the recursion into a reply has an end")
+    func recursion() {
+        func nested(_ levels: Int) -> Reply? {
+            let tape = ReplyTape()
+            for _ in 0..<levels { tape.append(.array(count: 1)) }
+            tape.append(.null)
+            return Reply(tape)
+        }
+        #expect(nested(Reply.maximumDepth) != nil)
+        #expect(nested(Reply.maximumDepth + 1) == nil)
+        #expect(nested(100_000) == nil)
+    }
+
     @Test(
         "what is only announced costs no memory",
         arguments: [
@@ -130,7 +144,9 @@ struct ReplyReaderTests {
         #expect(processMemory().reserved - before < 256 * 1024 * 1024)
     }
 
-    @Test("a line without an end is given up after 64 KiB", arguments: ["+", "-", ":", "$", "*"])
+    @Test(
+        "a line without an end is given up after 64 KiB",
+        arguments: ["+", "-", ":", "$", "*", "+\n", "-\n\r", "$5\n", "*1\r\n+\n"])
     func endlessLine(type: String) {
         let reader = ReplyReader()
         reader.feed(Array(type.utf8))
