@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"])
+    ],
+    dependencies: [
+        // The command line: what every Swift tool uses, and what writes --help for us.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        // The logging interface of the Swift server world; the handler is ours.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // A ring buffer (Deque) that is tested by more people than ours would be.
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: [
+        // MARK: System libraries
+
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CProcess"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        // Without pkgConfig: hiredis 0.14 lists a flag there that SwiftPM warns of, and its header is on the usual path.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+
+        // MARK: Codecs, the log and other rooms that know nothing of each other
+
+        .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
+        .target(name: "HTTP1", swiftSettings: settings),
+        .target(name: "WebSocket", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "JSONWebToken", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "Metrics", swiftSettings: settings),
+        .target(name: "Configuration", swiftSettings: settings),
+        .target(
+            name: "EventLog", dependencies: [.product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: settings),
+        .target(name: "RedisStreams", dependencies: ["CHiredis", "EventLog"], swiftSettings: settings),
+
+        // MARK: Where they meet
+
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "EventLoop", "HTTP1", "WebSocket", "JSONWebToken", "Metrics", "Configuration", "EventLog",
+                "RedisStreams",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Gateway", "Configuration", "EventLoop", "HTTP1", "WebSocket", "JSONWebToken", "RedisStreams",
+                "EventLog",
+                "CProcess",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
+
+        // MARK: Tests
+
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
+        .testTarget(name: "JSONWebTokenTests", dependencies: ["JSONWebToken"], swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Gateway", "Configuration", "JSONWebToken", "Metrics", .product(name: "Logging", package: "swift-log"),
+            ], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "sluiceTests",
+            dependencies: [
+                "sluice", "Configuration", "EventLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
+        .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
+        .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),
+        .testTarget(
+            name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "COpenSSL"], swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "sluice"], swiftSettings: settings),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: settings),
+        .testTarget(name: "EventLogTests", dependencies: ["EventLog"], swiftSettings: settings),
+        .testTarget(name: "RedisStreamsTests", dependencies: ["RedisStreams", "EventLog"], swiftSettings: settings),
+    ]
+)

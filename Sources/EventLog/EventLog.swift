@@ -1,0 +1,155 @@
+internal import DequeModule
+
+/// The last events of the global stream, in memory: a bounded ring of batches, with an index by channel.
+///
+/// A value confined to one thread; every loop has its own view, the batches in it are shared. All views of a process
+/// are given the same batches in the same order, so an event has the same number in each.
+public struct EventLog: Sendable {
+    private var batches: Deque<Batch> = []
+    private var index: BucketIndex
+    private var bytes = 0
+    private let capacity: Int
+
+    /// Every event of the global stream with an ID above this one, and not above ``lastID``, is in the log.
+    public private(set) var floor: StreamID
+    /// The number of the last event at or below ``floor``: a cursor here has nothing before it to fetch.
+    public private(set) var floorNumber: EventNumber = 0
+    /// How far the global stream was read.
+    public private(set) var lastID: StreamID
+
+    /// - Parameters:
+    ///   - capacity: bytes of batches kept (`historyBytes`); at least the newest batch is always kept.
+    ///   - floor: the position in the global stream from which on everything will be appended.
+    ///   - lastID: how far the global stream was read already; the floor itself if nothing else is said. Above the last
+    ///     event that will be appended where the stream's last entries were removed.
+    public init(capacity: Int, floor: StreamID, lastID: StreamID? = nil) {
+        self.capacity = capacity
+        self.floor = floor
+        self.lastID = max(lastID ?? floor, floor)
+        index = BucketIndex(historyBytes: capacity)
+    }
+
+    public var lastNumber: EventNumber { index.nextNumber - 1 }
+    public var firstNumber: EventNumber { floorNumber + 1 }
+    public var isEmpty: Bool { batches.isEmpty }
+    public var eventCount: Int { Int(lastNumber - floorNumber) }
+    /// Bytes held by the batches.
+    public var footprint: Int { bytes }
+
+    /// Appends a batch that was sealed with an index equal to this log's, and lets go of the oldest beyond the capacity.
+    public mutating func append(_ batch: Batch) {
+        precondition(
+            batch.firstNumber == index.nextNumber, "batches are appended in the order in which they were sealed")
+        if eventCount == 0, let first = batch.entries.first?.id, first <= floor {
+            // A stream that did not exist begins below the time at which it was looked for: a clock was set back, or the
+            // IDs are a producer's own. Nothing lies between.
+            floor = first.predecessor
+            lastID = floor
+        }
+        index.follow(batch)
+        bytes += batch.footprint
+        if let last = batch.entries.last { lastID = max(lastID, last.id) }
+        batches.append(batch)
+        while bytes > capacity, batches.count > 1, let oldest = batches.popFirst() {
+            bytes -= oldest.footprint
+            floorNumber = oldest.lastNumber
+            if let last = oldest.entries.last { floor = last.id }
+        }
+    }
+
+    /// Where an event lies, or nil when the log no longer (or not yet) holds it.
+    public func locate(_ number: EventNumber) -> (batch: Batch, index: Int)? {
+        guard number > floorNumber, number <= lastNumber else { return nil }
+        var low = batches.startIndex
+        var high = batches.endIndex - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if batches[middle].firstNumber <= number { low = middle } else { high = middle - 1 }
+        }
+        let batch = batches[low]
+        return (batch, Int(number - batch.firstNumber))
+    }
+
+    /// The number of the last event whose ID is not above `id`; ``floorNumber`` when all events are above it.
+    public func number(atOrBefore id: StreamID) -> EventNumber {
+        var low = 0
+        var high = batches.count
+        while low < high {
+            let middle = (low + high) / 2
+            if let first = batches[middle].entries.first, first.id <= id { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0 else { return floorNumber }
+        let batch = batches[low - 1]
+        var first = 0
+        var end = batch.count
+        while first < end {
+            let middle = (first + end) / 2
+            if batch.entries[middle].id <= id { first = middle + 1 } else { end = middle }
+        }
+        return batch.firstNumber + EventNumber(first) - 1
+    }
+
+    /// What a walk back along a channel's chain came to.
+    public enum Walk: Equatable, Sendable {
+        case complete
+        /// `limit` steps were not enough; what was gathered so far is the newest part.
+        case limitReached
+    }
+
+    /// Appends the numbers of the channel's events above `after`, oldest first, to `numbers`.
+    /// - Parameter limit: how many links of the chain are followed at the most (other channels of the bucket count too).
+    public func collect(
+        _ channel: Channel, after: EventNumber, limit: Int = .max, into numbers: inout [EventNumber]
+    ) -> Walk {
+        let start = numbers.count
+        let lowest = max(after, floorNumber)
+        var number = index.head(channel.hash)
+        var steps = 0
+        var here: (batch: Batch, index: Int)?
+        while number > lowest {
+            guard steps < limit else { return .limitReached }
+            steps += 1
+            if let batch = here?.batch, number >= batch.firstNumber {
+                here = (batch, Int(number - batch.firstNumber))
+            } else {
+                here = locate(number)
+            }
+            guard let place = here else { break }
+            if place.batch.belongs(place.index, to: channel) { numbers.append(number) }
+            number = place.batch.entries[place.index].previous
+        }
+        numbers[start...].reverse()
+        return .complete
+    }
+
+    /// Where the ID stands that a client brought, as far as the log alone can tell.
+    public enum Place: Equatable, Sendable {
+        /// The ID of this very channel's event with that number: everything up to it was had (rule 1).
+        case event(EventNumber)
+        /// Not this channel's, or not in the log: Redis has to be asked.
+        case unknown
+    }
+
+    public func place(_ id: StreamID, of channel: Channel) -> Place {
+        let number = number(atOrBefore: id)
+        guard let (batch, index) = locate(number), batch.entries[index].id == id, batch.belongs(index, to: channel)
+        else { return .unknown }
+        return .event(number)
+    }
+
+    /// The channel's events with an ID above `after` and not above `through`, oldest first, with their bodies copied.
+    func history(of channel: Channel, after: StreamID, through: StreamID) -> [(
+        number: EventNumber, entry: HistoryEntry
+    )] {
+        var numbers: [EventNumber] = []
+        _ = collect(channel, after: number(atOrBefore: after), into: &numbers)
+        var found: [(number: EventNumber, entry: HistoryEntry)] = []
+        for number in numbers {
+            guard let (batch, index) = locate(number) else { continue }
+            let id = batch.entries[index].id
+            if id > through { break }
+            found.append((number, HistoryEntry(id: id, body: [UInt8](batch.body(index)))))
+        }
+        return found
+    }
+}

@@ -1,0 +1,195 @@
+/// What a round of reading came to: what to send now, and how to go on.
+public struct ReplayPlan: Equatable, Sendable {
+    public struct Send: Equatable, Sendable {
+        /// The ID the client is given: the global stream's where it still holds the event, else the channel stream's.
+        public var id: StreamID
+        public var body: [UInt8]
+    }
+
+    public enum Next: Equatable, Sendable {
+        /// The rest is in the log: the cursor stands on this event, or at this ID where the log lets go of the event
+        /// before the cursor gets there. Exceptions lie beyond it.
+        case log(EventNumber, at: StreamID, Exceptions)
+        /// More has to be read from Redis, by a round that is given these exceptions.
+        case again(ResumePoint, Exceptions)
+    }
+
+    public var sends: [Send]
+    public var next: Next
+    /// The channel's stream has lost entries and the resume point is older than the first it kept: something may be
+    /// missing between the two. Sometimes a false alarm, never a missed one.
+    public var gap: Bool
+}
+
+extension ReplayRound {
+    /// How the resume point is to be read, in the light of what the streams hold.
+    private enum Reading {
+        /// A place in the order in which the rounds before this one dealt with events, the frontier being where it was.
+        case place
+        /// A place in the order of the global stream: had is what stands at or before it.
+        case position
+        /// The ID of an entry of the channel's stream: had are the channel's entries up to it (rule 2).
+        case channelEntry
+        /// The global stream was trimmed past it. It may have been any of these, or an event's that was sent under its
+        /// channel ID: had is only what it would have been by each of them.
+        case doubtful
+    }
+
+    /// The place the client is in, as events of the log and what Redis told decide it.
+    func resolve(log: borrowing EventLog) -> ReplayPlan {
+        if case .claimed(let id) = resume, case .event(let number) = log.place(id, of: channel) {
+            return ReplayPlan(sends: [], next: .log(number, at: id, Exceptions()), gap: false)
+        }
+        let events = events(log: log)
+        let reading = read(events)
+        let gap = resume.id < floor && channelFacts.trimmed && channelFacts.first.map { resume.id < $0 } ?? false
+
+        let end = end(of: events, reading: reading, log: log)
+        var sends: [ReplayPlan.Send] = []
+        var exceptions = Exceptions()
+        var given = self.exceptions
+        for event in events where event.key <= end ?? .max {
+            var had = wasHad(event, by: reading)
+            if !had, event.twin == .known { had = event.item.body.withUnsafeBytes { given.skips(event.key, body: $0) } }
+            if event.isInLog(above: floor) {
+                if had { exceptions.ids.append(event.key) }
+                continue
+            }
+            switch event.twin {
+            case .known:
+                if !had { sends.append(.init(id: event.key, body: event.item.body)) }
+            case .pending:
+                // It will come through the log, in its place of the global order: given now under the channel's ID it
+                // would stand in a place that no later resume could tell.
+                if had, reading == .channelEntry { awaitTwin(of: event, log: log, in: &exceptions) }
+            case .trimmed:
+                if !had { sends.append(sendWithoutTwin(event, after: sends.last)) }
+            case .ambiguous:
+                if !had { sends.append(sendWithoutTwin(event, after: sends.last)) }
+                if !had || reading == .channelEntry { awaitTwin(of: event, log: log, in: &exceptions) }
+            case .none:
+                if !had, event.key <= floor { sends.append(.init(id: event.key, body: event.item.body)) }
+            }
+        }
+
+        if let end {
+            // What a client had beyond the place would be forgotten there, and what was sent beyond it would be repeated.
+            guard end >= covered(by: reading) else {
+                return ReplayPlan(sends: [], next: .again(resume, self.exceptions), gap: gap)
+            }
+            return ReplayPlan(sends: sends, next: .again(.settled(end, frontier: frontier), given), gap: gap)
+        }
+        exceptions.awaited += given.awaited
+        exceptions.skipThrough = given.skipThrough
+        return ReplayPlan(sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap)
+    }
+
+    // MARK: Reading
+
+    private func read(_ events: [ReplayEvent]) -> Reading {
+        switch resume {
+        case .settled(_, let then):
+            return then == frontier ? .place : .position
+        case .claimed(let id):
+            if globalFacts.trimmed, id < globalFacts.first ?? globalFacts.lastGenerated.successor { return .doubtful }
+            if events.contains(where: { $0.item.globalID == id }) { return .position }
+            guard let event = events.first(where: { $0.item.channelID == id }) else { return .position }
+            // Only the channel's stream has it: a replay gave it out under this ID, in an order of its own.
+            return event.twin == .none ? .doubtful : .channelEntry
+        }
+    }
+
+    /// Whether the client has had the event. In doubt no: better twice than never.
+    private func wasHad(_ event: ReplayEvent, by reading: Reading) -> Bool {
+        let id = resume.id
+        let within = id.shifted(by: -skew)
+        switch (reading, event.twin) {
+        case (.place, _), (.position, .known), (.position, .pending), (.position, .none):
+            return event.key <= id
+        case (.position, .trimmed), (.position, .ambiguous):
+            // Such an event stood before all that is known, or, if it is still to come, stands behind it.
+            return (frontier.map { id >= $0.predecessor } ?? false) || event.channelID < within
+        case (.channelEntry, _):
+            if let channelID = event.item.channelID { return channelID <= id }
+            // Removed from the channel's stream, which still has the ID: so it stood before it.
+            return event.key <= id.endShifted(by: skew) && event.key <= writtenAtStart
+        case (.doubtful, .known):
+            return event.key <= id && event.item.channelID ?? .zero <= id
+        case (.doubtful, .pending), (.doubtful, .none):
+            return event.channelID <= id
+        case (.doubtful, .trimmed), (.doubtful, .ambiguous):
+            return event.channelID < within
+        }
+    }
+
+    // MARK: Sending
+
+    /// An event that stood before all that the global stream still holds goes out under its channel's ID, as far as that
+    /// says what it should to whoever reads it later. It must not be above the first ID that is held, or it would speak
+    /// for events that are sent after it. Nor may it take the client back behind where it was, or with each cut it would
+    /// be given more again. Then the event has an ID that says no more than the one before it did.
+    private func sendWithoutTwin(_ event: ReplayEvent, after last: ReplayPlan.Send?) -> ReplayPlan.Send {
+        var id = event.channelID
+        if let frontier, id >= frontier { id = frontier.shifted(by: -skew).predecessor }
+        return .init(id: max(id, last?.id ?? resume.id), body: event.item.body)
+    }
+
+    private func awaitTwin(of event: ReplayEvent, log: borrowing EventLog, in exceptions: inout Exceptions) {
+        guard mayStillCome(event.channelID, log: log) else { return }
+        exceptions.awaited.append(
+            .init(body: event.item.body, after: log.lastID, until: event.channelID.endShifted(by: skew)))
+    }
+
+    // MARK: Going on
+
+    /// Where this round ends if it does not reach the log.
+    private func end(of events: [ReplayEvent], reading: Reading, log: borrowing EventLog) -> StreamID? {
+        // At the most the floor: what lies beyond it is left to the log.
+        var end = cut.map { min($0.shifted(by: -skew - 1).predecessor, floor) }
+        if log.floor > floor, cursorID(by: reading) < log.floor {
+            // The log let go of events meanwhile that this round leaves to it.
+            end = min(end ?? .max, floor)
+        }
+        guard let latest = end else { return nil }
+        // The next round could not know whether this one sent them, nor await their twins.
+        let first = events.first { $0.twin == .ambiguous && !wasHad($0, by: reading) }
+        return first.map { min(latest, $0.key.predecessor) } ?? latest
+    }
+
+    /// The last place up to which it takes the resume point to say what was had.
+    private func covered(by reading: Reading) -> StreamID {
+        switch reading {
+        case .place, .position: resume.id
+        case .channelEntry, .doubtful: resume.id.endShifted(by: skew)
+        }
+    }
+
+    /// Where the cursor stands: at or before everything that was not had.
+    private func cursorID(by reading: Reading) -> StreamID {
+        switch reading {
+        case .place, .position: resume.id
+        case .channelEntry, .doubtful: resume.id.shifted(by: -skew).predecessor
+        }
+    }
+
+    private func goOn(by reading: Reading, _ exceptions: Exceptions, log: borrowing EventLog) -> ReplayPlan.Next {
+        var exceptions = exceptions
+        var place = cursorID(by: reading)
+        if place > log.lastID {
+            if reading == .position, place > globalFacts.lastGenerated, case .claimed = resume {
+                // Beyond all that was written nobody can have been given an ID: the client is owed what has come since it
+                // arrived, however long it was until Redis answered.
+                guard arrival >= log.floor else {
+                    return .again(.settled(arrival, frontier: frontier), exceptions)
+                }
+                return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
+            }
+            exceptions.skipThrough = max(place, exceptions.skipThrough ?? .zero)
+            place = log.lastID
+        }
+        // This round has dealt with everything below the log.
+        place = max(place, floor)
+        exceptions.prune(through: place)
+        return .log(log.number(atOrBefore: place), at: place, exceptions)
+    }
+}
