@@ -1,0 +1,62 @@
+import Metrics
+import WebSocket
+
+/// Why a connection ends: the one table from which the close code, its text, the metric and the log line come.
+enum CloseReason: Equatable {
+    /// The peer closed, by the book or by cutting the connection.
+    case client
+    /// The peer did not answer within `socketResponseTimeoutMs`.
+    case timeout
+    /// The peer read too slowly: log and channel stream have let go of what it has not had.
+    case slow
+    /// The gateway is being stopped.
+    case drain
+    /// The token has expired.
+    case expired
+    /// The peer broke the protocol.
+    case violation(Violation)
+    /// A read or write failed.
+    case failed(String)
+
+    /// What a WebSocket peer is told; nil where there is nobody to tell.
+    var closeFrame: (code: CloseCode, text: String)? {
+        switch self {
+        case .client, .timeout, .failed: nil
+        case .slow: (.tryAgainLater, "events you have not read are no longer held; reconnect without last_id")
+        case .drain: (.goingAway, "the gateway is restarting; reconnect with your last id")
+        case .expired: (.tokenExpired, "the token has expired; get a new one and reconnect")
+        case .violation(let violation): (violation.closeCode, violation.reason)
+        }
+    }
+
+    /// What counts it.
+    var counter: WritableKeyPath<LoopCounters, Int> {
+        switch self {
+        case .client: \.closedByClient
+        case .timeout: \.closedByTimeout
+        case .slow: \.closedAsSlow
+        case .drain: \.closedByDrain
+        case .expired: \.closedAsExpired
+        case .violation, .failed: \.closedByError
+        }
+    }
+
+    /// For the log.
+    var explanation: String {
+        switch self {
+        case .client: "the client closed the connection"
+        case .timeout: "the client did not answer within socketResponseTimeoutMs"
+        case .slow:
+            "the client read too slowly; events it has not had are gone from memory and from its channel's stream"
+        case .drain: "the gateway is draining"
+        case .expired: "the client's token has expired"
+        case .violation(let violation): "the client broke the WebSocket protocol: \(violation.reason)"
+        case .failed(let text): "the connection failed: \(text)"
+        }
+    }
+}
+
+extension CloseCode {
+    /// 4401, from the range for applications: HTTP's 401, told to an open socket.
+    static let tokenExpired = CloseCode(rawValue: 4401) ?? .policyViolation
+}

@@ -1,0 +1,74 @@
+import EventLoop
+import WebSocket
+
+/// An open WebSocket: what the client sends, and whether it is still there.
+extension Connection {
+    private static let ping = [].withUnsafeBytes { Frame.encode(.ping, payload: $0) }
+
+    /// Takes frames' bytes; they are unmasked in place.
+    func receiveFrames(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard let subscriber else { return }
+        // The pongs of one read leave in one write: pings are cheap to send, and writes are not.
+        let canAnswer = output.isEmpty
+        var consumed = 0
+        while phase == .open || phase == .closing {
+            switch subscriber.decoder.decode(bytes, consumed: &consumed) {
+            case nil:
+                if canAnswer, !output.isEmpty { flush() }
+                return
+            case .data, .pong:
+                // What browsers say is nobody's business here; that they say something was noted.
+                continue
+            case .ping(let payload):
+                guard phase == .open else { continue }
+                let pong = payload.withUnsafeBytes { Frame.encode(.pong, payload: $0) }
+                if canAnswer { queue(pong) } else { owedPong = pong }
+            case .close(let code, _):
+                return peerClosed(code)
+            case .violation(let violation):
+                return phase == .open ? end(.violation(violation)) : finishAfterFlush()
+            }
+        }
+    }
+
+    /// The peer's close frame: an answer to ours, or the beginning of the closing handshake, which is answered with the
+    /// same code (RFC 6455 section 5.5.1).
+    private func peerClosed(_ code: CloseCode?) {
+        if phase == .open {
+            loop.leave(self, .client)
+            phase = .closing
+            setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
+            send(Frame.close(code))
+        }
+        finishAfterFlush()
+    }
+
+    // MARK: Deadlines
+
+    func checkLiveness(_ now: MonotonicTime) {
+        guard let subscriber else { return }
+        if subscriber.expiresAt <= now { return end(.expired) }
+        if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
+        switch subscriber.liveness.check(now: now, limits: loop.context.liveness) {
+        case .wait:
+            break
+        case .ping:
+            if output.isEmpty { send(Self.ping) }
+        case .drop:
+            return end(.timeout)
+        }
+        if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
+    }
+
+    func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
+        let alive = min(subscriber.liveness.nextDeadline(loop.context.liveness), subscriber.expiresAt)
+        return subscriber.drainAt.map { min($0, alive) } ?? alive
+    }
+
+    /// Says good-bye at that time.
+    func drain(at time: MonotonicTime) {
+        guard let subscriber, phase == .open else { return }
+        subscriber.drainAt = time
+        if time <= loop.now { end(.drain) } else { setDeadline(nextSessionDeadline(subscriber)) }
+    }
+}

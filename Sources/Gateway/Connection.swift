@@ -1,0 +1,258 @@
+import EventLog
+import EventLoop
+import Glibc
+import HTTP1
+import WebSocket
+
+/// One accepted socket from its first byte to its last: input and output, deadlines, and how it ends.
+///
+/// What is spoken on it lives beside this file: `Connection+HTTP.swift`, `Connection+WebSocket.swift`. Confined to its
+/// loop's thread; owned by the loop's table.
+final class Connection: ReadinessHandler {
+    enum Phase: Equatable {
+        /// Reading heads of plain requests, or of the one that upgrades.
+        case http
+        /// An open WebSocket.
+        case open
+        /// We sent a close frame and wait for the peer's.
+        case closing
+        /// All is said: our side is shut down, what still comes is thrown away until the peer closes.
+        case lingering
+        case closed
+    }
+
+    unowned let loop: GatewayLoop
+    let stream: ByteStream
+    let peer: SocketAddress
+    /// Its descriptor, and a serial number that tells it from others that had the descriptor before.
+    let token: UInt64
+    var registration: Registration?
+    var phase = Phase.http
+    var output = PendingOutput()
+    /// The beginning of a head that has not arrived whole; empty otherwise.
+    var partialHead: [UInt8] = []
+    var headParser: RequestHeadParser
+    var subscriber: Subscriber?
+    /// The answer to the last ping that came while the socket was blocked (RFC 6455 section 5.5.3 lets older ones go).
+    var owedPong: [UInt8]?
+    /// Close once the output is flushed: after the last answer, or after both close frames.
+    private var endsWhenFlushed = false
+    private var isReadingPaused = false
+    /// When this connection must be looked at; the loop's wheel holds a token for it.
+    var deadline: MonotonicTime
+    var scheduledFor: MonotonicTime?
+
+    /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
+    /// network, short enough that a peer who does not bother holds nothing.
+    static let closingMilliseconds: Int64 = 2000
+
+    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress, serial: UInt32) {
+        self.loop = loop
+        self.stream = stream
+        self.peer = peer
+        token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))
+        headParser = RequestHeadParser(limits: loop.context.headLimits)
+        deadline = loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout)
+    }
+
+    // MARK: Output
+
+    enum SendOutcome {
+        case sent
+        /// The socket took `bytes` bytes, that is, it began `started` of the events; the rest of the last one it began
+        /// is kept here.
+        case blocked(started: Int, bytes: Int)
+        case closed
+    }
+
+    /// Whether an event may be written now: the WebSocket is open, nothing waits before it, and the socket has room as
+    /// far as is known.
+    var canSend: Bool { phase == .open && output.isEmpty && !isAwaitingWritable }
+
+    /// Writes the frames of the gather.
+    func write(_ gather: Gather) -> SendOutcome {
+        guard canSend else { return .blocked(started: 0, bytes: 0) }
+        let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
+        switch outcome {
+        case .wrote(let count) where count == gather.byteCount:
+            return .sent
+        case .wrote(let count):
+            var started = gather.wholeEvents(in: count)
+            if let (event, rest) = gather.remainder(after: count) {
+                let (frame, offset) = loop.sharedFrame(gather.events[event], rest: rest)
+                output.setTail(frame, offset: offset)
+                started = event + 1
+            }
+            updateInterest(awaitingWritable: true)
+            return .blocked(started: started, bytes: count)
+        case .wouldBlock:
+            updateInterest(awaitingWritable: true)
+            return .blocked(started: 0, bytes: 0)
+        case .failed(let error):
+            loop.countSendError()
+            end(.failed(error.description))
+            return .closed
+        }
+    }
+
+    /// Sends a few bytes in one piece: an answer or a control frame.
+    func send(_ bytes: [UInt8]) {
+        guard phase != .closed, phase != .lingering else { return }
+        queue(bytes)
+        flush()
+    }
+
+    /// Puts a few bytes behind what waits; ``flush()`` sends them.
+    func queue(_ bytes: [UInt8]) { bytes.withUnsafeBytes { output.append($0) } }
+
+    /// Writes what waits, and goes on with what waited for it.
+    func flush() {
+        switch output.flush(to: stream) {
+        case .all:
+            updateInterest(awaitingWritable: false)
+            if endsWhenFlushed { return linger() }
+            // Behind a close frame nothing more is sent (RFC 6455 section 5.5.1).
+            guard phase == .open else { return }
+            if let pong = owedPong {
+                owedPong = nil
+                return send(pong)
+            }
+            if let subscriber, subscriber.isLagging { loop.advance(subscriber) }
+        case .blocked:
+            updateInterest(awaitingWritable: true)
+        case .failed(let error):
+            if subscriber != nil { loop.countSendError() }
+            end(.failed(error.description))
+        }
+    }
+
+    private var isAwaitingWritable = false
+
+    private func updateInterest(awaitingWritable: Bool) {
+        isAwaitingWritable = awaitingWritable
+        // A peer that asks without reading the answers is not read from until it does.
+        isReadingPaused = awaitingWritable && phase == .http
+        guard let registration else { return }
+        var interest: Interest = isReadingPaused ? [] : .read
+        if awaitingWritable { interest.insert(.write) }
+        loop.events.modify(registration, interest: interest)
+    }
+
+    // MARK: Input
+
+    func handle(_ ready: Ready) {
+        if isAwaitingWritable, ready.contains(.writable) || ready.contains(.error) || ready.contains(.hangup) {
+            flush()
+            // Requests that were put aside until the peer had read its answers.
+            if phase == .http, output.isEmpty, !partialHead.isEmpty {
+                receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+            }
+        }
+        guard phase != .closed, !isReadingPaused else { return }
+        if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
+    }
+
+    /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
+    private static let readsPerTurn = 4
+    /// Bytes of requests taken in one turn: any usual head, but not thousands of pipelined ones, each of which costs an
+    /// answer.
+    private static let requestBytesPerTurn = 8192
+
+    private func readAll() {
+        for _ in 0..<Self.readsPerTurn {
+            guard phase != .closed, !isReadingPaused else { return }
+            let isRequest = phase == .http
+            let whole = loop.receiveBuffer
+            let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
+            switch stream.read(into: buffer) {
+            case .bytes(let count):
+                subscriber?.liveness.heard()
+                receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+                if count < buffer.count || isRequest { return }
+            case .wouldBlock:
+                return
+            case .endOfStream:
+                return end(.client)
+            case .failed(let error):
+                return end(error.code == ECONNRESET ? .client : .failed(error.description))
+            }
+        }
+    }
+
+    private func receive(_ bytes: UnsafeMutableRawBufferPointer) {
+        switch phase {
+        case .http: receiveHTTP(bytes)
+        case .open, .closing: receiveFrames(bytes)
+        case .lingering, .closed: break
+        }
+    }
+
+    // MARK: Ending
+
+    /// Ends the connection for a reason: by the book where the peer can still be told, else at once.
+    func end(_ reason: CloseReason) {
+        switch phase {
+        case .open:
+            loop.leave(self, reason)
+            if let frame = reason.closeFrame {
+                phase = .closing
+                setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
+                send(Frame.close(frame.code, reason: frame.text))
+                if case .violation = reason { finishAfterFlush() }
+            } else {
+                close()
+            }
+        case .http, .closing, .lingering:
+            close()
+        case .closed:
+            break
+        }
+    }
+
+    /// Shuts our side down when all output is out, and waits for the peer to close.
+    func finishAfterFlush() {
+        guard phase != .closed, phase != .lingering else { return }
+        endsWhenFlushed = true
+        if output.isEmpty { linger() }
+    }
+
+    /// Closing a socket with unread input resets it, and the peer may lose our last words: so read on until it closes.
+    private func linger() {
+        phase = .lingering
+        stream.shutdownWrite()
+        isReadingPaused = false
+        if let registration { loop.events.modify(registration, interest: .read) }
+        isAwaitingWritable = false
+        setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
+    }
+
+    /// Lets go of the socket at once.
+    func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        loop.forget(self)
+        stream.close()
+    }
+
+    // MARK: Deadlines
+
+    func setDeadline(_ time: MonotonicTime) {
+        deadline = time
+        loop.deadlines.schedule(self)
+    }
+
+    /// The deadline has come.
+    func checkDeadline(_ now: MonotonicTime) {
+        switch phase {
+        case .http:
+            // Who has not read its last answer will not read this one: it is not told.
+            if partialHead.isEmpty || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
+        case .open:
+            checkLiveness(now)
+        case .closing, .lingering:
+            close()
+        case .closed:
+            break
+        }
+    }
+}

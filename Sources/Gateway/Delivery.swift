@@ -1,0 +1,199 @@
+import EventLog
+import Metrics
+
+/// The one operation of the gateway: send this connection what its channel has after its cursor.
+extension GatewayLoop {
+    /// Takes a batch into the log and gives it to those who are up to date. Who is not, finds it in the log later.
+    func deliver(_ batch: Batch) {
+        log.append(batch)
+        var touched = self.touched
+        self.touched = []
+        for index in batch.entries.indices {
+            guard let members = channels.listeners(of: batch, at: index) else { continue }
+            members.backlog?.append(batch.firstNumber + EventNumber(index))
+            if members.subscribers.isEmpty { continue }
+            if members.pending.isEmpty { touched.append(members) }
+            members.pending.append(index)
+        }
+        for members in touched {
+            deliver(batch, to: members)
+            members.pending.removeAll(keepingCapacity: true)
+        }
+        touched.removeAll(keepingCapacity: true)
+        self.touched = touched
+    }
+
+    private func deliver(_ batch: Batch, to members: ChannelMembers) {
+        var next = 0
+        while next < members.pending.count {
+            gather.removeAll()
+            while next < members.pending.count, !gather.isFull {
+                gather.add(batch, members.pending[next])
+                next += 1
+            }
+            for subscriber in members.subscribers {
+                guard case .live = subscriber.position, subscriber.exceptions.isEmpty else { continue }
+                send(to: subscriber)
+            }
+        }
+        // Exceptions are checked event by event, on the way that goes by the cursor. Last of all: whose last exception
+        // this batch uses up would be taken for one of those above.
+        for subscriber in members.subscribers where !subscriber.exceptions.isEmpty {
+            guard case .live = subscriber.position else { continue }
+            subscriber.position = .log(batch.firstNumber - 1, batch.entries[0].id.predecessor)
+            advance(subscriber)
+        }
+    }
+
+    /// Writes the gather to a subscriber that has had everything before it. Returns whether all of it went.
+    ///
+    /// Otherwise the subscriber's cursor stands on the last event of which the socket has taken any byte, and the
+    /// connection waits until it is writable. A subscriber whose socket failed is closed.
+    @discardableResult
+    private func send(to subscriber: Subscriber) -> Bool {
+        let connection = subscriber.connection
+        switch connection.write(gather) {
+        case .sent:
+            counters.deliveries += gather.events.count
+            counters.bytesSent += gather.byteCount
+            return true
+        case .blocked(let started, let bytes):
+            counters.deliveries += started
+            counters.bytesSent += bytes
+            let cursor = started > 0 ? gather.events[started - 1].number : gather.events[0].number - 1
+            let place = started > 0 ? gather.events[started - 1].id : gather.events[0].id.predecessor
+            subscriber.position = .log(cursor, place)
+            return false
+        case .closed:
+            return false
+        }
+    }
+
+    /// Sends a subscriber what it is owed, as far as its socket takes it and the log or Redis have it.
+    func advance(_ subscriber: Subscriber) {
+        let connection = subscriber.connection
+        while connection.canSend {
+            switch subscriber.position {
+            case .live:
+                return
+
+            case .log(let cursor, let place):
+                if cursor < log.floorNumber {
+                    subscriber.hasFallenBehind = true
+                    subscriber.position = .history(.settled(place, frontier: nil))
+                    continue
+                }
+                let last = gatherFromLog(for: subscriber, after: cursor)
+                if gather.isEmpty {
+                    if last < log.lastNumber {
+                        subscriber.position = .log(last, log.id(at: last))
+                        continue
+                    }
+                    subscriber.position = .live
+                    subscriber.hasFallenBehind = false
+                    subscriber.exceptions.prune(through: log.lastID)
+                    return
+                }
+                if send(to: subscriber) { subscriber.position = .log(last, log.id(at: last)) }
+
+            case .history(let point):
+                if case .settled(let id, _) = point, id >= log.floor {
+                    place(subscriber, at: log.number(atOrBefore: id))
+                    continue
+                }
+                replayer.enqueue(subscriber)
+                return
+
+            case .replaying(var replay):
+                gather.removeAll()
+                while replay.next < replay.batch.count, !gather.isFull {
+                    gather.add(replay.batch, replay.next, isReplay: true)
+                    replay.next += 1
+                }
+                if gather.isEmpty {
+                    go(on: subscriber, with: replay.then)
+                    continue
+                }
+                let from = replay.next - gather.events.count
+                switch connection.write(gather) {
+                case .sent:
+                    counters.deliveries += gather.events.count
+                    counters.bytesSent += gather.byteCount
+                    subscriber.position = .replaying(replay)
+                case .blocked(let started, let bytes):
+                    counters.deliveries += started
+                    counters.bytesSent += bytes
+                    replay.next = from + started
+                    subscriber.position = .replaying(replay)
+                case .closed:
+                    return
+                }
+            }
+        }
+    }
+
+    /// Puts the cursor on an event of the log, or just before its first.
+    func place(_ subscriber: Subscriber, at number: EventNumber) {
+        subscriber.position = .log(number, log.id(at: number))
+    }
+
+    func go(on subscriber: Subscriber, with next: ReplayPlan.Next) {
+        switch next {
+        case .log(let number, let place, let exceptions):
+            subscriber.exceptions = exceptions
+            subscriber.position = .log(number, place)
+        case .again(let point, let exceptions):
+            subscriber.exceptions = exceptions
+            subscriber.position = .history(point)
+        }
+    }
+
+    /// How many links of a channel's chain are followed before its events are listed once for all who lag.
+    private static let shortWalk = 4096
+
+    /// Fills the gather with the subscriber's events behind the cursor, without its exceptions. Returns the number up to
+    /// which the log was looked through: the last event considered, or the log's last when there were no more.
+    private func gatherFromLog(for subscriber: Subscriber, after cursor: EventNumber) -> EventNumber {
+        gather.removeAll()
+        let members = subscriber.members
+        if members.backlog == nil {
+            numbers.removeAll(keepingCapacity: true)
+            switch log.collect(members.channel, after: cursor, limit: Self.shortWalk, into: &numbers) {
+            case .complete:
+                return fill(from: numbers[...], for: subscriber)
+            case .limitReached:
+                var all: [EventNumber] = []
+                _ = log.collect(members.channel, after: log.floorNumber, into: &all)
+                members.backlog = all
+            }
+        }
+        guard let backlog = members.backlog else { return log.lastNumber }
+        var low = 0
+        var high = backlog.count
+        while low < high {
+            let middle = (low + high) / 2
+            if backlog[middle] <= cursor { low = middle + 1 } else { high = middle }
+        }
+        return fill(from: backlog[low...], for: subscriber)
+    }
+
+    private func fill(from numbers: ArraySlice<EventNumber>, for subscriber: Subscriber) -> EventNumber {
+        for number in numbers {
+            guard let (batch, index) = log.locate(number) else { continue }
+            if !subscriber.exceptions.isEmpty, subscriber.exceptions.skips(in: batch, at: index) { continue }
+            gather.add(batch, index)
+            // One at a time while there are exceptions: each is used up when it is met, so what is looked through and
+            // what is sent must not part when the socket blocks.
+            if gather.isFull || !subscriber.exceptions.isEmpty { return number }
+        }
+        return log.lastNumber
+    }
+}
+
+extension EventLog {
+    /// The ID that a cursor on this number stands for.
+    func id(at number: EventNumber) -> StreamID {
+        guard let (batch, index) = locate(number) else { return number >= lastNumber ? lastID : floor }
+        return batch.entries[index].id
+    }
+}

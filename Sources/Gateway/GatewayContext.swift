@@ -1,0 +1,71 @@
+import Configuration
+import EventLoop
+import HTTP1
+import JSONWebToken
+import Logging
+import RedisStreams
+
+/// What the settings come to, made once and shared by all loops: immutable.
+struct GatewayContext: Sendable {
+    let settings: Settings
+    let logger: Logger
+    let verifier: Verifier
+    let origins: OriginPolicy
+    let headLimits: HTTP1.Limits
+    let limits: ConnectionLimits
+    /// How many loops have no WebSocket left to drain.
+    let drained = SharedCount()
+
+    init(settings: Settings, logger: Logger) throws(GatewayError) {
+        self.settings = settings
+        self.logger = logger
+        let algorithms = settings.jwtAlgorithms.compactMap { Algorithm(name: $0) }
+        do {
+            let keys = try VerificationKeys(secrets: [settings.jwtSecret.reveal()], algorithms: algorithms)
+            verifier = Verifier(keys: keys, channelClaim: settings.jwtChannelIdKey)
+        } catch {
+            throw GatewayError("libcrypto cannot check tokens: \(error)")
+        }
+        origins = OriginPolicy(allowed: settings.allowedOrigins)
+        headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
+        limits = ConnectionLimits(
+            total: settings.maxTotalConnections, perChannel: settings.maxConnectionsPerChannel)
+    }
+
+    var handshakeTimeout: Int64 { Int64(settings.handshakeTimeoutMs) }
+    var liveness: Liveness.Limits {
+        .init(
+            pingInterval: Int64(settings.pingSocketsIntervalMs),
+            responseTimeout: Int64(settings.socketResponseTimeoutMs))
+    }
+    var skew: Int64 { Int64(settings.producerSkewMs) }
+    var globalStream: [UInt8] { Array((settings.redisStreamPrefix + "full").utf8) }
+    func stream(of channel: [UInt8]) -> [UInt8] { Array(settings.redisStreamPrefix.utf8) + channel }
+}
+
+/// Why the gateway could not start: a sentence for the operator.
+public struct GatewayError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}
+
+extension GatewayContext {
+    var cookieName: [UInt8] { Array(settings.jwtCookieName.utf8) }
+
+    var redisLogin: ConnectionHandshake {
+        ConnectionHandshake(
+            username: settings.redis.username, password: settings.redis.password.reveal(), database: settings.redis.db)
+    }
+
+    /// Where Redis is, for the log.
+    var redisName: String {
+        settings.redis.socketPath.map { "unix:\($0)" } ?? "\(settings.redis.host):\(settings.redis.port)"
+    }
+
+    /// When a token's socket is closed: at its `exp`, with the leeway that its handshake had.
+    func expiry(of identity: Identity, now: MonotonicTime) -> MonotonicTime {
+        guard settings.closeOnTokenExpiry, let expires = identity.expiresAtMilliseconds else { return .distantFuture }
+        let left = expires + verifier.leewayMilliseconds - WallClock.nowMilliseconds()
+        return now.advanced(byMilliseconds: max(left, 0))
+    }
+}

@@ -1,0 +1,267 @@
+import Configuration
+import EventLog
+import EventLoop
+import Logging
+import Metrics
+
+/// One event loop of the gateway and all that lives on its thread: its listener, connections, channels and view of the
+/// log. Loops share nothing mutable; they are told things through their mailbox.
+///
+/// Made on the thread that starts the gateway, then handed over to its own and touched by no other.
+final class GatewayLoop {
+    /// Whether new WebSockets are accepted, and if not, why.
+    enum Availability: Equatable {
+        /// Redis was not reached since the start, or the log is still being filled.
+        case starting
+        case serving
+        case draining
+    }
+
+    let context: GatewayContext
+    let events: EventLoop
+    let mailbox: Mailbox<LoopMessage>
+    private let inbox: Inbox
+    private let listener: Listener
+
+    var log: EventLog
+    var channels = ChannelTable()
+    var counters = LoopCounters()
+    private(set) var availability = Availability.starting
+    private(set) var isRedisConnected = false
+    private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
+    private(set) lazy var replayer = Replayer(loop: self)
+    private(set) lazy var statsD = StatsDSender(loop: self)
+    private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
+    /// The reader of the global stream, on the one loop that has it.
+    private var reader: StreamReader?
+
+    /// By descriptor: a dense table, since descriptors are small numbers that are used again.
+    private var connections: [Connection?] = []
+    private(set) var connectionCount = 0
+    private var nextSerial: UInt32 = 0
+    /// WebSockets whose socket is still open, those that are being closed included.
+    private var sessionCount = 0
+    /// Draining, and no session is left.
+    private var isDrained = false
+    /// The mailboxes of all loops, this one's included.
+    private var mailboxes: [Mailbox<LoopMessage>] = []
+    private var refusalWarnings = RateLimit(perSecond: 1)
+
+    /// What sockets are read into: one block for all, since what is read is used up before the next read.
+    let receiveBuffer: UnsafeMutableRawBufferPointer
+    static let receiveBytes = 64 * 1024
+
+    // Scratch values of the delivery, kept to be used again.
+    var gather = Gather()
+    var numbers: [EventNumber] = []
+    var touched: [ChannelMembers] = []
+    private var sharedFrames = SharedFrames()
+    let date = HTTPDate()
+
+    var now: MonotonicTime { events.now }
+    var logger: Logger { context.logger }
+
+    /// Messages may come from the moment the mailbox exists, the loop only when it is whole.
+    private final class Inbox {
+        weak var loop: GatewayLoop?
+    }
+
+    init(context: GatewayContext, listener: Listener) throws(SystemError) {
+        self.context = context
+        self.listener = listener
+        let inbox = Inbox()
+        self.inbox = inbox
+        events = try EventLoop()
+        mailbox = try events.makeMailbox(of: LoopMessage.self) { messages in
+            for message in messages { inbox.loop?.receive(message) }
+        }
+        log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
+        receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
+        inbox.loop = self
+    }
+
+    deinit { receiveBuffer.deallocate() }
+
+    /// Runs until the gateway has stopped. Call on the loop's own thread.
+    /// - Parameters:
+    ///   - mailboxes: those of all loops.
+    ///   - isReader: this loop is the one that reads the global stream.
+    func run(with mailboxes: [Mailbox<LoopMessage>], isReader: Bool) {
+        self.mailboxes = mailboxes
+        acceptor.resume()
+        statsD.start()
+        scheduleGarbageCollection()
+        if isReader {
+            let reader = StreamReader(loop: self, peers: mailboxes.filter { $0 !== mailbox })
+            self.reader = reader
+            reader.start()
+        }
+        replayer.start()
+        events.run()
+        for connection in connections { connection?.close() }
+        statsD.flush()
+    }
+
+    // MARK: Messages
+
+    func receive(_ message: LoopMessage) {
+        switch message {
+        case .logOpened(let floor, let lastID):
+            log = EventLog(capacity: context.settings.historyBytes, floor: floor, lastID: lastID)
+        case .logReady:
+            if availability == .starting { availability = .serving }
+        case .batch(let batch):
+            deliver(batch)
+        case .redis(let connected):
+            isRedisConnected = connected
+            counters.redisConnected = connected ? 1 : 0
+        case .drain:
+            startDraining()
+        case .stop:
+            events.stop()
+        case .figures(let reply):
+            counters.channels = channels.count
+            reply(counters.snapshot())
+        }
+    }
+
+    // MARK: Connections
+
+    func add(_ stream: ByteStream, peer: SocketAddress) {
+        nextSerial &+= 1
+        let connection = Connection(loop: self, stream: stream, peer: peer, serial: nextSerial)
+        let descriptor = Int(stream.descriptor)
+        do {
+            connection.registration = try events.register(stream.descriptor, interest: .read, handler: connection)
+        } catch {
+            logger.error("a new connection could not be watched: \(error)")
+            stream.close()
+            return
+        }
+        while connections.count <= descriptor { connections.append(nil) }
+        connections[descriptor] = connection
+        connectionCount += 1
+        deadlines.schedule(connection)
+    }
+
+    func connection(token: UInt64) -> Connection? {
+        let descriptor = Int(token & 0xFFFF_FFFF)
+        guard connections.indices.contains(descriptor), let connection = connections[descriptor],
+            connection.token == token
+        else { return nil }
+        return connection
+    }
+
+    func forEachConnection(_ body: (Connection) -> Void) {
+        for connection in connections {
+            if let connection { body(connection) }
+        }
+    }
+
+    /// The socket is about to be closed.
+    func forget(_ connection: Connection) {
+        if let registration = connection.registration { events.deregister(registration) }
+        connection.registration = nil
+        let descriptor = Int(connection.stream.descriptor)
+        guard connections.indices.contains(descriptor), connections[descriptor] === connection else { return }
+        connections[descriptor] = nil
+        connectionCount -= 1
+        acceptor.descriptorWasFreed()
+        if connection.subscriber != nil { sessionCount -= 1 }
+        stopWhenDrained()
+    }
+
+    /// A connection has become a WebSocket.
+    func countSession() {
+        sessionCount += 1
+        counters.webSocketConnections += 1
+    }
+
+    /// Takes a connection out of its channel.
+    func leave(_ connection: Connection, _ reason: CloseReason) {
+        guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
+        subscriber.hasLeft = true
+        subscriber.members.remove(subscriber)
+        counters.webSocketConnections -= 1
+        counters[keyPath: reason.counter] += 1
+        context.limits.release(subscriber.channel)
+        if case .slow = reason {
+            logger.warning("closed a connection", metadata: connection.metadata(["reason": "\(reason.explanation)"]))
+        } else {
+            logger.debug("closed a connection", metadata: connection.metadata(["reason": "\(reason.explanation)"]))
+        }
+    }
+
+    func countSendError() {
+        statsD.count("ws_client_send_error")
+    }
+
+    /// The rest of an event's frame, of which a socket has taken the beginning: one copy for all sockets in that event.
+    func sharedFrame(_ event: Gather.Event, rest: UnsafeRawBufferPointer) -> (frame: FrameBytes, offset: Int) {
+        sharedFrames.rest(of: event, rest: rest)
+    }
+
+    /// Refusals that the operator may have to act on are warnings, but not more than one a second.
+    func logRefusal(_ refusal: RequestRefusal, _ connection: Connection) {
+        let metadata = connection.metadata(["reason": "\(refusal.explanation)"])
+        if refusal.isOperatorsConcern, let suppressed = refusalWarnings.admit(now: now) {
+            logger.warning(
+                "refused a connection", metadata: metadata.merging(["unreportedBefore": "\(suppressed)"]) { $1 })
+        } else {
+            logger.debug("refused a request", metadata: metadata)
+        }
+    }
+
+    // MARK: Housekeeping
+
+    private func scheduleGarbageCollection() {
+        let interval = Int64(max(context.settings.gcChannelsIntervalMs, 1))
+        _ = events.schedule(at: now.advanced(byMilliseconds: interval)) { [unowned self] in
+            _ = channels.collectGarbage()
+            scheduleGarbageCollection()
+        }
+    }
+
+    // MARK: Draining
+
+    /// Whether a connection would be accepted now; if not, a reason in a line.
+    var unreadiness: String? {
+        switch availability {
+        case .starting: "Redis has not been reached yet"
+        case .draining: "draining"
+        case .serving:
+            if !isRedisConnected {
+                "Redis is away; trying again"
+            } else if acceptor.isPaused {
+                "out of file descriptors"
+            } else if context.limits.isFull {
+                "maxTotalConnections reached"
+            } else {
+                nil
+            }
+        }
+    }
+
+    private func startDraining() {
+        guard availability != .draining else { return }
+        availability = .draining
+        var open: [Connection] = []
+        forEachConnection { if $0.phase == .open { open.append($0) } }
+        let schedule = DrainSchedule(
+            start: now, milliseconds: Int64(context.settings.drainMs), count: open.count)
+        logger.info("draining", metadata: ["connections": "\(open.count)", "drainMs": "\(context.settings.drainMs)"])
+        for (index, connection) in open.enumerated() { connection.drain(at: schedule.deadline(index)) }
+        _ = events.schedule(at: schedule.end) { [unowned self] in events.stop() }
+        stopWhenDrained()
+    }
+
+    /// Ends all loops when no WebSocket is left on any: until then the one that reads goes on for the others, and no
+    /// listener is closed. Plain requests that are open then are cut by the end of the process.
+    private func stopWhenDrained() {
+        guard availability == .draining, !isDrained, sessionCount == 0 else { return }
+        isDrained = true
+        if context.drained.increment() == mailboxes.count {
+            for mailbox in mailboxes { mailbox.post(.stop) }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import EventLog
+import EventLoop
+import RedisStreams
+
+/// What is read backwards from the global stream at the start, so that a restarted gateway serves the clients that come
+/// back from memory.
+final class LogFill {
+    /// How long a start may take for it.
+    static let maximumMilliseconds: Int64 = 2000
+
+    /// Newest first; within each the oldest event first.
+    private var batches: [PendingBatch] = []
+    let through: StreamID
+    private let isTrimmed: Bool
+    private let capacity: Int
+    private let deadline: MonotonicTime
+    private var bytes = 0
+    private var isExhausted = false
+    private var reached: StreamID?
+    /// Where the next page begins, going backwards.
+    private(set) var next: StreamID
+    /// Small at first: nobody knows yet how large this stream's events are.
+    private(set) var pageCount = 64
+    private static let pageBytes = 1024 * 1024
+    /// How much larger the next page may be: what comes before small events may be large ones.
+    private static let maximumGrowth = 4
+
+    /// - Parameters:
+    ///   - through: the pinned last ID.
+    ///   - isTrimmed: whether entries may have been removed from the stream.
+    ///   - capacity: `historyBytes`.
+    init(through: StreamID, isTrimmed: Bool, capacity: Int, deadline: MonotonicTime) {
+        self.through = through
+        self.isTrimmed = isTrimmed
+        self.capacity = capacity
+        self.deadline = deadline
+        next = through
+    }
+
+    var eventCount: Int { batches.reduce(0) { $0 + $1.count } }
+
+    /// Every event there ever was above this ID, up to the pinned one, is in the batches. What was removed from the global
+    /// stream may still be in its channel's: so only a stream that is whole reaches back to the beginning.
+    var floor: StreamID {
+        if isExhausted, !isTrimmed { return .zero }
+        return reached?.predecessor ?? through
+    }
+
+    func isDone(now: MonotonicTime) -> Bool { isExhausted || bytes >= capacity || now >= deadline }
+
+    /// Takes a page: the reply to `XREVRANGE`, newest entry first.
+    func take(_ reply: Reply, assembler: inout EventAssembler) {
+        var newestFirst: [(id: StreamID, data: UnsafeRawBufferPointer?)] = []
+        reply.forEachEntry { id, data in newestFirst.append((id, data)) }
+        guard let oldest = newestFirst.last else {
+            isExhausted = true
+            return
+        }
+        var page: [PendingBatch] = []
+        var pending: PendingBatch?
+        for (id, data) in newestFirst.reversed() {
+            assembler.append(id, data, to: &pending)
+            if let full = pending, full.byteCount >= StreamReader.batchBytes {
+                page.append(full)
+                pending = nil
+            }
+        }
+        if let pending { page.append(pending) }
+        let pageBytes = page.reduce(0) { $0 + $1.byteCount }
+        bytes += pageBytes
+        batches.append(contentsOf: page.reversed())
+        reached = oldest.id
+        next = oldest.id.predecessor
+        if newestFirst.count < pageCount || oldest.id == .zero { isExhausted = true }
+        let average = max(pageBytes / newestFirst.count, 256)
+        pageCount = min(max(Self.pageBytes / average, 16), pageCount * Self.maximumGrowth, 2048)
+    }
+
+    /// Hands out the batches, oldest first, and forgets them.
+    func forEachBatch(_ body: (PendingBatch) -> Void) {
+        while let batch = batches.popLast() { body(batch) }
+    }
+}
+
+/// A batch in the making that can be kept in a list.
+final class PendingBatch {
+    private var builder: BatchBuilder
+
+    init(capacity: Int = 4096) { builder = BatchBuilder(capacity: capacity) }
+
+    var count: Int { builder.count }
+    var byteCount: Int { builder.byteCount }
+
+    func append(id: StreamID, data: UnsafeRawBufferPointer, channel: BatchBuilder.ChannelSource) {
+        builder.append(id: id, data: data, channel: channel)
+    }
+
+    /// Ends it; it is empty afterwards.
+    func seal(index: inout BucketIndex) -> Batch {
+        var ended = BatchBuilder(capacity: 0)
+        swap(&ended, &builder)
+        return ended.seal(index: &index)
+    }
+}

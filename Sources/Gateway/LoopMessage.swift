@@ -1,0 +1,19 @@
+import EventLog
+import Metrics
+
+/// What loops tell each other: immutable values through mailboxes, nothing else is shared.
+enum LoopMessage: Sendable {
+    /// The reader knows where in the global stream it begins: the log starts above the one ID, and what lies between it
+    /// and the other follows at once.
+    case logOpened(floor: StreamID, lastID: StreamID)
+    /// The log holds what could be had from before the start: upgrades may be accepted.
+    case logReady
+    case batch(Batch)
+    /// Whether the reader is connected to Redis.
+    case redis(connected: Bool)
+    case drain
+    /// End at once, whatever is open.
+    case stop
+    /// Give the figures to whoever asks.
+    case figures(@Sendable (Snapshot) -> Void)
+}

@@ -1,0 +1,346 @@
+import Configuration
+import EventLoop
+import Logging
+import Metrics
+import RedisStreams
+
+/// Who speaks over a connection to Redis. Called on the loop's thread.
+protocol RedisLinkUser: AnyObject {
+    /// Logged in, nothing outstanding.
+    func linkIsReady()
+    /// Bytes have come in: consume what is whole in the link's ``RedisLink/replies``.
+    func linkReceived()
+    /// The connection is gone, with all that was outstanding on it; the link is trying again by itself.
+    func linkWasLost()
+}
+
+/// One connection to Redis that is made again whenever it is lost, with backoff and jitter.
+///
+/// Knows how to get and stay connected (name resolution, connecting, logging in, silence); what is asked over it is its
+/// user's business. Confined to its loop's thread.
+final class RedisLink: ReadinessHandler {
+    private enum State {
+        case idle
+        case resolving
+        case connecting(ByteStream)
+        case loggingIn(ByteStream)
+        case ready(ByteStream)
+        case waiting
+    }
+
+    private unowned let loop: GatewayLoop
+    private weak var user: (any RedisLinkUser)?
+    /// For the log: "reader", "range reads".
+    private let purpose: String
+    private var state = State.idle
+    private var registration: Registration?
+    private(set) var replies = ReplyReader()
+    private var login: ConnectionHandshake
+    private var output: [UInt8] = []
+    private var backoff = Backoff()
+    private var addresses: [SocketAddress] = []
+    private var timer: TimerToken?
+    /// Until when something must be heard; nil while nothing is expected.
+    private var silenceDeadline: MonotonicTime?
+    private var silenceMilliseconds: Int64 = 0
+    private var resolver: Mailbox<Resolution>?
+    private var tls: TLSClientContext?
+    /// Why the connection failed last: said once, not at every try.
+    private var lastComplaint: String?
+    private var wasConnected = false
+
+    /// How long connecting and logging in may take.
+    static let connectMilliseconds: Int64 = 5000
+
+    init(loop: GatewayLoop, purpose: String, user: any RedisLinkUser) {
+        self.loop = loop
+        self.purpose = purpose
+        self.user = user
+        login = loop.context.redisLogin
+    }
+
+    private var redis: Settings.Redis { loop.context.settings.redis }
+
+    var isReady: Bool {
+        if case .ready = state { return true }
+        return false
+    }
+
+    // MARK: Connecting
+
+    func connect() {
+        state = .resolving
+        if let path = redis.socketPath {
+            do {
+                addresses = [try SocketAddress.unix(path: path)]
+            } catch {
+                return fail("redis.socketPath \(path) cannot be used: \(error)")
+            }
+            return connectToNext()
+        }
+        guard addresses.isEmpty else { return connectToNext() }
+        do {
+            if resolver == nil {
+                resolver = try loop.events.makeMailbox(of: Resolution.self) { [weak self] results in
+                    for result in results { self?.resolved(result) }
+                }
+            }
+            guard let resolver else { return }
+            startTimer(milliseconds: Self.connectMilliseconds)
+            Resolver.resolve(host: redis.host, port: redis.port, to: resolver)
+        } catch {
+            fail("the name \(redis.host) cannot be looked up: \(error)")
+        }
+    }
+
+    private func resolved(_ resolution: Resolution) {
+        guard case .resolving = state else { return }
+        switch resolution.result {
+        case .success(let found):
+            addresses = found
+            connectToNext()
+        case .failure(let error):
+            fail("redis.host: \(error)")
+        }
+    }
+
+    private func connectToNext() {
+        guard !addresses.isEmpty else { return fail("the name \(redis.host) of redis.host has no address") }
+        let address = addresses.removeFirst()
+        do {
+            let stream: ByteStream
+            if redis.ssl {
+                let context = try tls ?? TLSClientContext(caFile: nil, verifyHostname: redis.validateHostname)
+                tls = context
+                stream = try ByteStream.connect(to: address, tls: context, serverName: redis.host)
+            } else {
+                stream = try ByteStream.connect(to: address)
+            }
+            replies = ReplyReader()
+            login = loop.context.redisLogin
+            output = []
+            state = .connecting(stream)
+            registration = try loop.events.register(stream.descriptor, interest: stream.interestNeeded, handler: self)
+            startTimer(milliseconds: Self.connectMilliseconds)
+            handle([])
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    // MARK: Speaking
+
+    /// Sends commands. Only while ready; the user is told when that ends.
+    /// - Parameter silence: how many milliseconds the server may then be silent before it counts as dead.
+    func send(_ commands: [Command], silence: Int64) {
+        guard case .ready(let stream) = state else { return }
+        for command in commands { output.append(contentsOf: command.bytes) }
+        expectReply(within: silence)
+        flush(stream)
+    }
+
+    /// From now on the server may be silent for so long.
+    func expectReply(within milliseconds: Int64) {
+        silenceMilliseconds = milliseconds
+        silenceDeadline = loop.now.advanced(byMilliseconds: milliseconds)
+        if timer == nil { startTimer(milliseconds: milliseconds) }
+    }
+
+    /// Redis did what it was asked for, so the next loss is a new one: tried again soon, and said again. Logging in alone
+    /// does not show that it serves (a key of the wrong type, a permission that is missing).
+    func answered() {
+        backoff.reset()
+        lastComplaint = nil
+    }
+
+    /// Nothing is outstanding: the server may be silent.
+    func expectNothing() { silenceDeadline = nil }
+
+    private func flush(_ stream: ByteStream) {
+        while !output.isEmpty {
+            switch output.withUnsafeBytes({ stream.write($0) }) {
+            case .wrote(let count):
+                output.removeFirst(count)
+            case .wouldBlock:
+                return watch(stream)
+            case .failed(let error):
+                return fail("writing failed: \(error)")
+            }
+        }
+        watch(stream)
+    }
+
+    private func watch(_ stream: ByteStream) {
+        guard let registration else { return }
+        var interest = Interest.read.union(stream.interestNeeded)
+        if !output.isEmpty { interest.insert(.write) }
+        loop.events.modify(registration, interest: interest)
+    }
+
+    // MARK: Events
+
+    func handle(_ ready: Ready) {
+        switch state {
+        case .connecting(let stream):
+            switch stream.finishConnecting() {
+            case .inProgress(let interest):
+                if let registration { loop.events.modify(registration, interest: interest) }
+            case .connected:
+                state = .loggingIn(stream)
+                loginStep(login.start(), stream)
+            case .failed(let text):
+                fail(text)
+            }
+        case .loggingIn(let stream), .ready(let stream):
+            if !output.isEmpty { flush(stream) }
+            read(stream)
+        case .idle, .resolving, .waiting:
+            break
+        }
+    }
+
+    /// Reads of one turn; a reply of many megabytes shares the loop with the connections.
+    private static let readsPerTurn = 16
+
+    private func read(_ stream: ByteStream) {
+        for _ in 0..<Self.readsPerTurn {
+            switch stream.read(into: loop.receiveBuffer) {
+            case .bytes(let count):
+                if silenceDeadline != nil {
+                    silenceDeadline = loop.now.advanced(byMilliseconds: silenceMilliseconds)
+                }
+                replies.feed(UnsafeRawBufferPointer(rebasing: loop.receiveBuffer[..<count]))
+                switch state {
+                case .loggingIn: readLogin(stream)
+                case .ready: user?.linkReceived()
+                case .idle, .resolving, .connecting, .waiting: return
+                }
+                guard isCurrent(stream) else { return }
+                if count < loop.receiveBuffer.count, !stream.hasBufferedInput { return watch(stream) }
+            case .wouldBlock:
+                return watch(stream)
+            case .endOfStream:
+                return fail("Redis closed the connection")
+            case .failed(let error):
+                return fail("reading failed: \(error)")
+            }
+        }
+        // What TLS holds already will not make the socket readable again.
+        guard stream.hasBufferedInput else { return }
+        loop.events.atEndOfTurn { [weak self] in
+            guard let self, isCurrent(stream) else { return }
+            handle(.readable)
+        }
+    }
+
+    private func isCurrent(_ stream: ByteStream) -> Bool {
+        switch state {
+        case .loggingIn(let current), .ready(let current), .connecting(let current): current === stream
+        case .idle, .resolving, .waiting: false
+        }
+    }
+
+    private func readLogin(_ stream: ByteStream) {
+        while case .loggingIn = state {
+            switch replies.nextReply() {
+            case .needMore:
+                return
+            case .reply(let reply):
+                loginStep(login.receive(reply), stream)
+            case .protocolError(let text):
+                return fail(text)
+            }
+        }
+    }
+
+    private func loginStep(_ step: ConnectionHandshake.Step, _ stream: ByteStream) {
+        switch step {
+        case .send(let commands):
+            for command in commands { output.append(contentsOf: command.bytes) }
+            flush(stream)
+        case .wait:
+            break
+        case .ready:
+            state = .ready(stream)
+            cancelTimer()
+            if wasConnected { loop.counters.redisReconnects += 1 }
+            wasConnected = true
+            loop.logger.info(
+                "connected to Redis", metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)"])
+            user?.linkIsReady()
+        case .failed(let text):
+            fail(text)
+        }
+    }
+
+    // MARK: Losing
+
+    /// Drops the connection and tries again later.
+    func fail(_ complaint: String) {
+        let stream: ByteStream?
+        let wasReady: Bool
+        switch state {
+        case .connecting(let current), .loggingIn(let current): (stream, wasReady) = (current, false)
+        case .ready(let current): (stream, wasReady) = (current, true)
+        case .resolving, .idle: (stream, wasReady) = (nil, false)
+        case .waiting: return
+        }
+        if let registration { loop.events.deregister(registration) }
+        registration = nil
+        stream?.close()
+        cancelTimer()
+        silenceDeadline = nil
+        output = []
+
+        if case .connecting = state, !addresses.isEmpty {
+            state = .resolving
+            return connectToNext()
+        }
+        addresses = []
+        state = .waiting
+        if complaint != lastComplaint {
+            lastComplaint = complaint
+            loop.logger.warning(
+                "Redis cannot be reached, trying again",
+                metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)", "problem": "\(complaint)"])
+        }
+        let delay = Int64(backoff.next(random: UInt64.random(in: .min ... .max)))
+        timer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: delay)) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            connect()
+        }
+        if wasReady { user?.linkWasLost() }
+    }
+
+    private func startTimer(milliseconds: Int64) {
+        cancelTimer()
+        timer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: milliseconds)) { [weak self] in
+            self?.timerFired()
+        }
+    }
+
+    private func cancelTimer() {
+        if let timer { loop.events.cancel(timer) }
+        timer = nil
+    }
+
+    private func timerFired() {
+        timer = nil
+        switch state {
+        case .resolving:
+            fail("looking up the name \(redis.host) of redis.host took more than \(Self.connectMilliseconds) ms")
+        case .connecting, .loggingIn:
+            fail("connecting and logging in took more than \(Self.connectMilliseconds) ms")
+        case .ready:
+            guard let deadline = silenceDeadline else { return }
+            if deadline <= loop.now {
+                fail("Redis has not answered for \(silenceMilliseconds) ms")
+            } else {
+                startTimer(milliseconds: max(deadline.milliseconds(since: loop.now), 1))
+            }
+        case .idle, .waiting:
+            break
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import HTTP1
+import JSONWebToken
+import WebSocket
+
+/// Why a request is not served: the one table from which the answer, the metric and the log line come.
+enum RequestRefusal: Equatable {
+    case head(HTTP1.Refusal)
+    case handshake(HandshakeRefusal)
+    /// What followed could not be told from frames.
+    case bodyInHandshake
+    case handshakeTimeout
+    case noToken
+    case token(JSONWebToken.Refusal)
+    case origin(String)
+    case starting
+    case draining
+    case tooManyConnections
+    case tooManyOnChannel
+    case notFound
+    case wrongMethod(allowed: String)
+
+    /// The answer. All but the last two end the connection: what comes behind a refused handshake is not HTTP.
+    var response: Response {
+        switch self {
+        case .head(let refusal):
+            Response(refusal)
+        case .handshake(let refusal):
+            handshakeResponse(refusal)
+        case .bodyInHandshake:
+            Response(.badRequest, text: explanation)
+        case .handshakeTimeout:
+            Response(.requestTimeout, text: explanation)
+        case .noToken:
+            Response(.unauthorized, text: "no token: the cookie that carries it is missing")
+        case .token(let refusal):
+            Response(.unauthorized, text: refusal.reason)
+        case .origin:
+            Response(.forbidden, text: "pages of this origin may not connect")
+        case .starting:
+            Response(
+                .serviceUnavailable, text: "Redis has not been reached yet", fields: [.init("Retry-After", "2")])
+        case .draining:
+            Response(.serviceUnavailable, text: "this gateway is being stopped", fields: [.init("Retry-After", "1")])
+        case .tooManyConnections:
+            Response(
+                .serviceUnavailable, text: "the gateway has as many connections as it may have",
+                fields: [.init("Retry-After", "5")])
+        case .tooManyOnChannel:
+            Response(
+                .tooManyRequests, text: "the channel has as many connections as it may have",
+                fields: [.init("Retry-After", "5")])
+        case .notFound:
+            Response(.notFound, text: "Not Found")
+        case .wrongMethod(let allowed):
+            Response(.methodNotAllowed, text: "Method Not Allowed", fields: [.init("Allow", allowed)])
+        }
+    }
+
+    private func handshakeResponse(_ refusal: HandshakeRefusal) -> Response {
+        var fields: [Response.Field] = []
+        if let (name, value) = refusal.headerField { fields.append(.init(name, "\(value)")) }
+        let status = Status(rawValue: refusal.statusCode) ?? .badRequest
+        // Who is told to upgrade must be told to what (RFC 9110 section 15.5.22).
+        if status == .upgradeRequired { fields.append(.init("Upgrade", "websocket")) }
+        return Response(status, text: refusal.reason, fields: fields)
+    }
+
+    /// The label of the metric; nil for what is no handshake.
+    var tag: String? {
+        switch self {
+        case .head: "bad_request"
+        case .handshake, .bodyInHandshake: "bad_handshake"
+        case .handshakeTimeout: "timeout"
+        case .noToken: "token_missing"
+        case .token(let refusal): refusal.tag
+        case .origin: "origin"
+        case .starting: "starting"
+        case .draining: "draining"
+        case .tooManyConnections: "too_many_connections"
+        case .tooManyOnChannel: "too_many_on_channel"
+        case .notFound, .wrongMethod: nil
+        }
+    }
+
+    /// What the operator reads, with what there is to do where there is something.
+    var explanation: String {
+        switch self {
+        case .head(let refusal): refusal.reason
+        case .handshake(let refusal): refusal.reason
+        case .bodyInHandshake: "A request that opens a WebSocket has no body."
+        case .handshakeTimeout: "the request's head did not arrive within handshakeTimeoutMs"
+        case .noToken: "the cookie named by jwtCookieName is missing"
+        case .token(let refusal): refusal.reason
+        case .origin(let origin):
+            "pages of the origin \(origin) may not connect; if they should, list it in allowedOrigins (a proxy that rewrites Host makes this necessary)"
+        case .starting: "Redis has not been reached yet"
+        case .draining: "the gateway is draining"
+        case .tooManyConnections: "maxTotalConnections is reached"
+        case .tooManyOnChannel: "maxConnectionsPerChannel is reached"
+        case .notFound: "no such path"
+        case .wrongMethod(let allowed): "the method is not one of \(allowed)"
+        }
+    }
+
+    /// Whether the configuration may be what is wrong.
+    var isOperatorsConcern: Bool {
+        switch self {
+        case .origin, .tooManyConnections: true
+        case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .token, .starting, .draining,
+            .tooManyOnChannel, .notFound, .wrongMethod:
+            false
+        }
+    }
+}

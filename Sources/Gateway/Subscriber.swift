@@ -1,0 +1,70 @@
+import EventLog
+import EventLoop
+import WebSocket
+
+/// A connection that receives a channel's events: a cursor into the log, and what a WebSocket session needs beside it.
+///
+/// Confined to its loop's thread; owned by its connection, listed by its channel.
+final class Subscriber {
+    /// Where the subscriber stands: everything before was handed to its socket, everything behind is still owed.
+    enum Position {
+        /// It has had all there is in the log. The usual place; costs nothing until its channel has an event.
+        case live
+        /// It has had everything up to the event with this number; the ID is that place in the global order, for when
+        /// the log moves past it.
+        case log(EventNumber, StreamID)
+        /// What it is owed has to be read from Redis first.
+        case history(ResumePoint)
+        /// It is being given what a round of reading from Redis found.
+        case replaying(Replay)
+    }
+
+    struct Replay {
+        var batch: Batch
+        /// The first event of the batch that was not handed to the socket.
+        var next: Int
+        var then: ReplayPlan.Next
+    }
+
+    unowned let connection: Connection
+    let members: ChannelMembers
+    var memberIndex = -1
+    var position: Position = .live
+    var exceptions = Exceptions()
+    /// How far the log had read when it came.
+    let arrival: StreamID
+    /// A round of reading is queued or under way.
+    var isWaitingForHistory = false
+    /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
+    var hasFallenBehind = false
+
+    var decoder: FrameDecoder
+    var liveness: Liveness
+    /// When its token is no longer good, leeway included.
+    let expiresAt: MonotonicTime
+    /// When it is told that the gateway is going, once that is so.
+    var drainAt: MonotonicTime?
+    /// It is in its channel no more: nothing further is sent to it.
+    var hasLeft = false
+
+    var channel: Channel { members.channel }
+
+    var isLagging: Bool {
+        switch position {
+        case .live: false
+        case .log, .history, .replaying: true
+        }
+    }
+
+    init(
+        connection: Connection, members: ChannelMembers, decoder: FrameDecoder, liveness: Liveness,
+        arrival: StreamID, expiresAt: MonotonicTime
+    ) {
+        self.arrival = arrival
+        self.connection = connection
+        self.members = members
+        self.decoder = decoder
+        self.liveness = liveness
+        self.expiresAt = expiresAt
+    }
+}

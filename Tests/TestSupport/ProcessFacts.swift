@@ -1,0 +1,48 @@
+import Foundation
+
+/// What `/proc` says about this process. Other tests run in it at the same time, so each fact is about something that
+/// only one test has.
+public enum ProcessFacts {
+    /// How many descriptors of this process are TCP sockets of this local port: the listening ones, and those accepted
+    /// there.
+    public static func sockets(onLocalPort port: UInt16) throws -> Int {
+        var inodes: Set<Substring> = []
+        for table in ["/proc/self/net/tcp", "/proc/self/net/tcp6"] {
+            guard let text = read(table) else { continue }
+            for line in text.split(separator: "\n").dropFirst() {
+                let columns = line.split(separator: " ")
+                guard columns.count > 9, let local = columns[1].split(separator: ":").last else { continue }
+                if UInt16(local, radix: 16) == port { inodes.insert(columns[9]) }
+            }
+        }
+        let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+        return descriptors.count { number in
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)"),
+                target.hasPrefix("socket:[")
+            else { return false }
+            return inodes.contains(target.dropFirst(8).dropLast())
+        }
+    }
+
+    /// CPU time that the threads of these names have used, in clock ticks (10 ms).
+    public static func cpuTicks(ofThreads names: Set<String>) throws -> Int {
+        var ticks = 0
+        for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task") {
+            // A thread may end while it is looked at.
+            guard let stat = read("/proc/self/task/\(thread)/stat"),
+                let open = stat.firstIndex(of: "("), let close = stat.lastIndex(of: ")")
+            else { continue }
+            guard names.contains(String(stat[stat.index(after: open)..<close])) else { continue }
+            // utime and stime: fields 14 and 15, the name being the second.
+            let fields = stat[stat.index(after: close)...].split(separator: " ")
+            guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { continue }
+            ticks += user + system
+        }
+        return ticks
+    }
+
+    /// `String(contentsOfFile:)` ends at the first short read, which with these files is not their end.
+    private static func read(_ path: String) -> String? {
+        FileHandle(forReadingAtPath: path).map { String(decoding: $0.readDataToEndOfFile(), as: UTF8.self) }
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+
+/// A `redis-server` of a test's own, on a Unix socket in a temporary directory (or a free port), ended with the test.
+public final class RedisProcess {
+    public let directory: String
+    public var socketPath: String { directory + "/redis.sock" }
+    private let arguments: [String]
+    private var process: Process?
+    private var connection: RESPConnection?
+
+    /// - Parameters:
+    ///   - persistent: append-only file, so that data survive ``kill()`` and ``start()``.
+    ///   - arguments: further ones of `redis-server`.
+    public init(persistent: Bool = false, arguments: [String] = []) throws {
+        directory = NSTemporaryDirectory() + "sluice-test-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        self.arguments =
+            (persistent ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]) + arguments
+        try start()
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    public var processID: Int32 { process?.processIdentifier ?? 0 }
+
+    /// Starts it and waits until it answers.
+    public func start() throws {
+        guard process == nil else { return }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["redis-server", "--port", "0", "--unixsocket", socketPath, "--dir", directory, "--save", ""] + arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        self.process = process
+        try eventually("redis-server answers") {
+            guard process.isRunning else { throw Failure("redis-server ended at once; is it installed?") }
+            guard let connection = try? RESPConnection(path: socketPath) else { return false }
+            guard case .status("PONG")? = try? connection.command(["PING"]) else { return false }
+            self.connection = connection
+            return true
+        }
+    }
+
+    /// Ends it as a crash would.
+    public func kill() {
+        connection = nil
+        guard let process else { return }
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        self.process = nil
+    }
+
+    public func suspend() { Glibc.kill(processID, SIGSTOP) }
+    public func resume() { Glibc.kill(processID, SIGCONT) }
+
+    // MARK: Commands
+
+    @discardableResult
+    public func command(_ arguments: String...) throws -> RESPValue {
+        try command(arguments.map { Array($0.utf8) })
+    }
+
+    @discardableResult
+    public func command(_ arguments: [[UInt8]]) throws -> RESPValue {
+        guard let connection else { throw Failure("redis-server is not running") }
+        let value = try connection.command(arguments)
+        if case .error(let text) = value { throw Failure("Redis answered \(text)") }
+        return value
+    }
+
+    /// `XADD`; with `*` Redis chooses the ID. Returns the ID.
+    @discardableResult
+    public func add(_ stream: String, _ id: String = "*", data: String) throws -> String {
+        try command("XADD", stream, id, "data", data).text
+    }
+
+    /// An event as a producer writes it: first to the channel's stream, then to the global one. Returns both IDs.
+    @discardableResult
+    public func publish(
+        _ channel: String, _ data: String, prefix: String = "async-events-"
+    ) throws -> (channel: String, global: String) {
+        let first = try command("XADD", "\(prefix)\(channel)", "MAXLEN", "~", "1000", "*", "data", data).text
+        let second = try command("XADD", "\(prefix)full", "MAXLEN", "~", "1000000", "*", "data", data).text
+        return (first, second)
+    }
+}
+
+/// Superset's event for a channel, as its Python writes it.
+public func sampleEvent(_ channel: String, _ job: String, status: String = "done") -> String {
+    """
+    {"channel_id": "\(channel)", "job_id": "\(job)", "user_id": 1, "status": "\(status)", "errors": [], \
+    "result_url": "/api/v1/chart/data/qc-\(job)"}
+    """
+}
