@@ -1,0 +1,78 @@
+import ArgumentParser
+import Configuration
+import EventLoop
+import Gateway
+import Logging
+
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the gateway. (What sluice does when no command is named.)",
+        usage: "sluice [serve] [--config <path>] [<settings>]",
+        discussion: """
+            Settings come from the configuration file, then from environment variables, then from the flags below; \
+            the later wins. Secrets have no flag, since anybody on the machine can read a process's arguments: put \
+            them into the file or into JWT_SECRET and REDIS_PASSWORD. `sluice check` tells what is wrong before you \
+            start.
+
+            SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once.
+
+            For example:
+
+              JWT_SECRET=... sluice serve --port 8080 --redis-host redis.internal
+            """)
+
+    @OptionGroup(title: "Configuration") var configuration: ConfigurationOption
+    @OptionGroup var options: AllSettingsOptions
+
+    func run() throws {
+        // First of all, so that every thread there will be inherits it.
+        do {
+            try Gateway.blockSignals()
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        let (settings, loaded) = try configuration.load(options.overrides)
+        let logger = try Logger(settings, from: loaded)
+
+        for warning in loaded.warnings {
+            let message: Logger.Message = "\(warning.description)"
+            if warning.isNotice { logger.info(message) } else { logger.warning(message) }
+        }
+        logger.info(
+            "starting sluice",
+            metadata: [
+                "version": "\(sluiceVersion)", "port": "\(settings.port)", "redis": "\(settings.redis.place)",
+                "stream": "\(settings.redisStreamPrefix)full",
+            ])
+        let limit = raiseDescriptorLimit()
+        logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
+
+        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true)
+        gateway.wait()
+        logger.info("stopped")
+    }
+}
+
+extension Gateway {
+    /// Opens the port and starts the gateway.
+    /// - Throws: a sentence that names the port and where it was set.
+    static func open(
+        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool
+    ) throws(CommandFailure) -> Gateway {
+        do {
+            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals)
+        } catch {
+            throw CommandFailure(
+                "The gateway cannot start. \(error)",
+                "\"port\" is \(settings.port), set by \(loaded.source(of: "port")).")
+        }
+    }
+}
+
+extension Settings.Redis {
+    /// Where Redis is, for people; never holds a secret.
+    var place: String {
+        if let socketPath { return "unix:\(socketPath)" }
+        return (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
+    }
+}

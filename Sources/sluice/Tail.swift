@@ -1,0 +1,91 @@
+import ArgumentParser
+import Configuration
+import EventLog
+import EventLoop
+import Glibc
+
+struct Tail: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Watch a channel: print each event as it comes.",
+        usage: "sluice tail --channel <name> [--last-id <id>] [--url <url>] [--count <n>] [--config <path>]",
+        discussion: """
+            A WebSocket client of the gateway. Each event is one line of JSON on standard output; what becomes of the \
+            connection is told on standard error. When the connection is lost it is made again, with the ID of the \
+            last event that was printed, so that none is missed. Ctrl-C ends it.
+
+            Finds the gateway and signs its own token by the same configuration as the gateway's. For example:
+
+              sluice tail --channel demo
+              sluice tail --channel demo --last-id 1763717460123-0 --count 10
+            """)
+
+    @Option(help: ArgumentHelp("The channel to watch; not needed with --token.", valueName: "name"))
+    var channel: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Begin after the event with this ID. (default: with the next event that comes)", valueName: "id"))
+    var lastID: String?
+
+    @Option(help: ArgumentHelp("End after so many events.", valueName: "n"))
+    var count: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The gateway's address, ws:// or wss://. (default: this machine, at the configured port)",
+            valueName: "url"))
+    var url: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Show the gateway this token. (default: one made with the configured secret)", valueName: "jwt"))
+    var token: String?
+
+    @OptionGroup var configuration: ConfigurationOption
+
+    /// A token of its own lives for a day; after that the gateway ends the connection, and the next one brings a new
+    /// token.
+    private static let tokenSeconds = 86_400
+
+    func run() throws {
+        if let count, count <= 0 {
+            throw CommandFailure("--count is \(count); a number above 0 was expected.")
+        }
+        if let token, !token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") }) || token.isEmpty {
+            throw CommandFailure("--token is not a token; letters, digits, \"-\", \"_\" and two dots were expected.")
+        }
+        let start = try lastID.map(Self.parse)
+        let (settings, _) = try configuration.load(ignoring: token == nil ? [] : ["jwtSecret"])
+
+        let credentials: TailClient.Credentials
+        if let token {
+            credentials = .given(token)
+        } else {
+            guard let channel else {
+                throw CommandFailure(
+                    "--channel is missing; the name of the channel to watch was expected (or a --token).")
+            }
+            try checkChannel(channel)
+            credentials = .minted(try TokenMinter(settings), channel: channel, seconds: Self.tokenSeconds)
+        }
+        let client = TailClient(
+            url: try url.map { try WebSocketURL($0) } ?? Self.url(of: settings), credentials: credentials,
+            cookieName: settings.jwtCookieName, waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
+        try client.run(after: start, count: count)
+    }
+
+    private static func parse(_ text: String) throws(CommandFailure) -> StreamID {
+        guard let id = Array(text.utf8).withUnsafeBytes({ StreamID(text: $0) }) else {
+            throw CommandFailure("--last-id is \"\(text)\"; an ID such as 1763717460123-0 was expected.")
+        }
+        return id
+    }
+
+    /// The gateway of a configuration, seen from its own machine.
+    private static func url(of settings: Settings) throws(CommandFailure) -> WebSocketURL {
+        guard settings.port != 0 else {
+            throw CommandFailure("\"port\" is 0, so that the gateway listens on any free one; --url was expected.")
+        }
+        return WebSocketURL(host: settings.localHost, port: settings.port)
+    }
+}

@@ -1,0 +1,255 @@
+import EventLog
+import EventLoop
+import HTTP1
+import RedisStreams
+import WebSocket
+
+/// Follows a channel over one connection after the other. Confined to its waiter's thread.
+final class TailClient {
+    /// What the gateway is shown.
+    enum Credentials {
+        case given(String)
+        /// A token of so many seconds, made anew for each connection.
+        case minted(TokenMinter, channel: String, seconds: Int)
+    }
+
+    /// How a connection ended.
+    private enum End {
+        /// As many events as were asked for have come.
+        case complete
+        case interrupted
+        /// A sentence for the user; worth another try.
+        case lost(String)
+        /// Another try would come to the same.
+        case refused(CommandFailure)
+    }
+
+    private let url: WebSocketURL
+    private let credentials: Credentials
+    private let cookieName: String
+    private let waiter: Waiter
+    private var tls: TLSClientContext?
+    private var lastID: StreamID?
+    /// How many events are still wanted; nil: all.
+    private var remaining: Int?
+    private var backoff = Backoff(base: 200, cap: 5000)
+
+    /// The least wait before another try: full jitter alone may come close to none.
+    private static let leastPauseMilliseconds: Int64 = 100
+    /// Connecting, TLS and the opening handshake together.
+    private static let openMilliseconds: Int64 = 10_000
+    /// A connection that lived so long was a good one: the next wait is short again.
+    private static let goodMilliseconds: Int64 = 5000
+    /// After so much silence the gateway is pinged (it pings by itself every 20 s, unless it is told otherwise) …
+    private static let silenceMilliseconds: Int64 = 45_000
+    /// … and then has so long to say anything.
+    private static let pongMilliseconds: Int64 = 10_000
+    private static let writeMilliseconds: Int64 = 10_000
+
+    init(url: WebSocketURL, credentials: Credentials, cookieName: String, waiter: Waiter) {
+        self.url = url
+        self.credentials = credentials
+        self.cookieName = cookieName
+        self.waiter = waiter
+    }
+
+    /// Prints events until there are as many as asked for, or a signal comes; then it returns.
+    /// - Throws: a sentence if another try would be of no use.
+    func run(after start: StreamID?, count: Int?) throws(CommandFailure) {
+        lastID = start
+        remaining = count
+        while true {
+            switch follow() {
+            case .complete, .interrupted: return
+            case .refused(let failure): throw failure
+            case .lost(let sentence): guard pause(sentence) else { return }
+            }
+        }
+    }
+
+    /// False when a signal came.
+    private func pause(_ sentence: String) -> Bool {
+        let random = UInt64.random(in: .min ... .max)
+        let milliseconds = max(Int64(backoff.next(random: random)), Self.leastPauseMilliseconds)
+        let position = lastID.map { ", to go on after \($0)" } ?? ""
+        StandardError.write("\(sentence) Trying again in \(milliseconds) ms\(position).")
+        return (try? waiter.pause(milliseconds: milliseconds)) != nil
+    }
+
+    // MARK: One connection
+
+    private func follow() -> End {
+        do throws(WaitError) {
+            let stream: ClientStream
+            let early: [UInt8]
+            switch try open() {
+            case .success(let opened): (stream, early) = opened
+            case .failure(let end): return end
+            }
+            let openedAt = MonotonicTime.now()
+            defer {
+                if MonotonicTime.now().milliseconds(since: openedAt) >= Self.goodMilliseconds { backoff.reset() }
+            }
+            StandardError.write("Connected to \(url.text)\(lastID.map { ", after \($0)" } ?? "").")
+            let end = receive(from: stream, early)
+            switch end {
+            case .complete, .interrupted: bidFarewell(stream)
+            case .lost, .refused: break
+            }
+            return end
+        } catch {
+            return end(error)
+        }
+    }
+
+    private func end(_ error: WaitError) -> End {
+        switch error {
+        case .interrupted: .interrupted
+        case .timedOut: .lost("\(url.text) did not answer in time.")
+        case .failed(let sentence): .lost(sentence)
+        }
+    }
+
+    private enum Opening {
+        case success((ClientStream, early: [UInt8]))
+        case failure(End)
+    }
+
+    /// Connects and does the opening handshake.
+    private func open() throws(WaitError) -> Opening {
+        let token: String
+        switch credentials {
+        case .given(let text): token = text
+        case .minted(let minter, let channel, let seconds):
+            do {
+                token = String(decoding: try minter.token(channel: channel, expiresInSeconds: seconds), as: UTF8.self)
+            } catch {
+                return .failure(.refused(error))
+            }
+        }
+        let deadline = waiter.deadline(milliseconds: Self.openMilliseconds)
+        let addresses = try waiter.resolve(host: url.host, port: url.port, until: deadline)
+        let stream = try ClientStream.connect(to: addresses, tls: try secure(), waiter: waiter, until: deadline)
+
+        let key = ClientHandshake.key(nonce: (.random(in: .min ... .max), .random(in: .min ... .max)))
+        let request = ClientHandshake.request(
+            host: url.authority, target: url.target(lastID: lastID?.description), key: key,
+            fields: [(name: "Cookie", value: "\(cookieName)=\(token)")])
+        try stream.write(request, until: deadline)
+        var answer = try HTTPAnswer.read(from: stream, until: deadline)
+        guard answer.head.statusCode == 101 else {
+            let body = answer.bodyText(from: stream, until: deadline)
+            return .failure(refusal(answer, body))
+        }
+        if let breach = answer.webSocketBreach(key: key) {
+            return .failure(.refused(CommandFailure("\(url.text) is no WebSocket server: \(breach.reason)")))
+        }
+        return .success((stream, early: answer.rest))
+    }
+
+    private func secure() throws(WaitError) -> ClientStream.TLS? {
+        guard url.isSecure else { return nil }
+        if let tls { return ClientStream.TLS(context: tls, serverName: url.host) }
+        do {
+            let context = try TLSClientContext(caFile: nil, verifyHostname: true)
+            tls = context
+            return ClientStream.TLS(context: context, serverName: url.host)
+        } catch {
+            throw .failed(error.description)
+        }
+    }
+
+    private func refusal(_ answer: HTTPAnswer, _ body: String) -> End {
+        let said = answer.statusText + (body.isEmpty ? "" : ": \(body)")
+        switch answer.head.statusCode {
+        case 401:
+            let advice =
+                switch credentials {
+                case .given: "A token that is valid there was expected."
+                case .minted:
+                    "The gateway's own jwtSecret, jwtAlgorithms, jwtCookieName and jwtChannelIdKey were expected here."
+                }
+            return .refused(CommandFailure("\(url.text) refused the token (\(said)). \(advice)"))
+        case 408, 425, 429, 500...599:
+            return .lost("\(url.text) cannot serve now (\(said)).")
+        default:
+            return .refused(CommandFailure("\(url.text) refused the connection (\(said))."))
+        }
+    }
+
+    // MARK: Frames
+
+    /// Takes frames until the connection ends. - Parameter early: bytes that came with the answer's head.
+    private func receive(from stream: ClientStream, _ early: [UInt8]) -> End {
+        var messages = MessageReader()
+        var input = early
+        var isPinged = false
+        do throws(WaitError) {
+            while true {
+                for message in messages.read(input) {
+                    if let end = try take(message, stream) { return end }
+                }
+                let patience = isPinged ? Self.pongMilliseconds : Self.silenceMilliseconds
+                do throws(WaitError) {
+                    input = try stream.read(until: waiter.deadline(milliseconds: patience))
+                    guard !input.isEmpty else { return .lost("\(url.text) closed the connection.") }
+                    isPinged = false
+                } catch {
+                    guard error == .timedOut, !isPinged else { throw error }
+                    try send(.ping, [], stream)
+                    isPinged = true
+                    input = []
+                }
+            }
+        } catch {
+            return end(error)
+        }
+    }
+
+    /// What a message comes to; nil: go on.
+    private func take(_ message: MessageReader.Message, _ stream: ClientStream) throws(WaitError) -> End? {
+        switch message {
+        case .event(let json):
+            guard StandardOutput.write(Self.oneLine(json)) else {
+                return .refused(CommandFailure("Standard output cannot be written."))
+            }
+            if let id = EventID.last(in: json) { lastID = id }
+            backoff.reset()
+            guard let remaining else { return nil }
+            self.remaining = remaining - 1
+            return remaining <= 1 ? .complete : nil
+        case .ping(let payload):
+            try send(.pong, payload, stream)
+            return nil
+        case .close(let code, let reason):
+            // Section 5.5.1 of RFC 6455: a close is answered with the same code. Whether it arrives does not matter.
+            try? stream.write(Frame.close(code, maskingKey: Self.maskingKey), until: deadlineToWrite)
+            let said = [code.map { "\($0.rawValue)" }, reason.isEmpty ? nil : printable(reason)].compactMap { $0 }
+            return .lost(
+                "\(url.text) closed the connection\(said.isEmpty ? "" : " (\(said.joined(separator: ": ")))").")
+        case .violation(let violation):
+            try? stream.write(
+                Frame.close(violation.closeCode, reason: violation.reason, maskingKey: Self.maskingKey),
+                until: deadlineToWrite)
+            return .lost("\(url.text) broke the WebSocket protocol: \(violation.reason)")
+        }
+    }
+
+    private static var maskingKey: UInt32 { UInt32.random(in: .min ... .max) }
+    private var deadlineToWrite: MonotonicTime { waiter.deadline(milliseconds: Self.writeMilliseconds) }
+
+    private func send(_ opcode: Opcode, _ payload: [UInt8], _ stream: ClientStream) throws(WaitError) {
+        let frame = payload.withUnsafeBytes { Frame.encode(opcode, payload: $0, maskingKey: Self.maskingKey) }
+        try stream.write(frame, until: deadlineToWrite)
+    }
+
+    /// Tells the gateway that nobody listens any more; not waited for.
+    private func bidFarewell(_ stream: ClientStream) {
+        try? stream.write(Frame.close(.normalClosure, maskingKey: Self.maskingKey), until: deadlineToWrite)
+    }
+
+    /// An event is a line, also one from a server that leaves line breaks between tokens.
+    private static func oneLine(_ json: [UInt8]) -> [UInt8] {
+        json.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") ? UInt8(ascii: " ") : $0 }
+    }
+}
