@@ -83,12 +83,12 @@ struct LayeringTests {
         #expect(try #require(result.settings).allowedOrigins == ["https://b.example"])
     }
 
-    @Test("of a variable with and without GAQ_ the prefixed one counts, as in the Node container, and a warning names both")
+    @Test("of a variable with and without GAQ_ the prefixed one counts, as in the Node container, with a warning")
     func bothVariables() throws {
         let result = load(environment: ["PORT": "1", "GAQ_PORT": "2"])
         #expect(try #require(result.settings).port == 2)
-        #expect(
-            result.warningTexts == ["environment variable GAQ_PORT: PORT is set too, to another value; GAQ_PORT counts."])
+        let warning = "environment variable GAQ_PORT: PORT is set too, to another value; GAQ_PORT counts."
+        #expect(result.warningTexts == [warning])
         #expect(load(environment: ["PORT": "2", "GAQ_PORT": "2"]).warnings.isEmpty)
         #expect(try #require(load(environment: ["PORT": " ", "GAQ_PORT": "2"]).settings).port == 2)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RedisStreams
 
-/// Answers as Redis sent them: 7.0 was written by hand after, 6.2 has the fields of its documentation.
+/// Answers as Redis sent them: both written by hand, 6.2 after its documentation.
 @Suite("XINFO STREAM")
 struct StreamInfoTests {
     static func info(of wire: [UInt8], piece: Int = .max) -> StreamInfo.Parsed? {

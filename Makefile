@@ -1,0 +1,36 @@
+# Everything a newcomer or a CI needs, by name. Each target installs what it lacks (Debian and Ubuntu: by apt-get;
+# elsewhere scripts/install-packages names the packages and stops).
+
+SHELL := /bin/sh
+CONFIGURATION_FLAGS := -c release --static-swift-stdlib
+
+.PHONY: help run build test lint format clean
+
+help:
+	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
+	@echo "make build    build the release binary, .build/release/sluice"
+	@echo "make test     run all tests"
+	@echo "make lint     check the format of the sources"
+	@echo "make format   format the sources"
+	@echo "make clean    remove what was built"
+
+run: build
+	@exec .build/release/sluice dev $(ARGS)
+
+build:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build $(CONFIGURATION_FLAGS) --product sluice
+
+test:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build --build-tests
+	swift test --skip-build
+
+lint:
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+format:
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean:
+	rm -rf .build
