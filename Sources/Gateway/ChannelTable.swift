@@ -15,6 +15,17 @@ final class ChannelMembers {
 
     init(channel: Channel) { self.channel = channel }
 
+    /// Adds an event to the backlog, if one is kept, and now and then drops what the log no longer holds from it.
+    /// - Parameter floor: the log's `floorNumber`.
+    func extendBacklog(_ number: EventNumber, floor: EventNumber) {
+        guard backlog != nil else { return }
+        backlog?.append(number)
+        // At each power of two: the dropping then costs no more than the appending did.
+        if let kept = backlog, kept.count >= 1024, kept.count & (kept.count - 1) == 0 {
+            backlog = kept.filter { $0 > floor }
+        }
+    }
+
     func add(_ subscriber: Subscriber) {
         subscriber.memberIndex = subscribers.count
         subscribers.append(subscriber)

@@ -10,7 +10,7 @@ extension GatewayLoop {
         self.touched = []
         for index in batch.entries.indices {
             guard let members = channels.listeners(of: batch, at: index) else { continue }
-            members.backlog?.append(batch.firstNumber + EventNumber(index))
+            members.extendBacklog(batch.firstNumber + EventNumber(index), floor: log.floorNumber)
             if members.subscribers.isEmpty { continue }
             if members.pending.isEmpty { touched.append(members) }
             members.pending.append(index)

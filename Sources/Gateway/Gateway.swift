@@ -16,6 +16,8 @@ public final class Gateway: Sendable {
     public let loopCount: Int
     private let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
+    private let drainMs: Int
+    private let logger: Logger
 
     /// Opens the port and starts the loops; Redis is contacted from there, and need not be up.
     ///
@@ -30,6 +32,8 @@ public final class Gateway: Sendable {
         let listeners = try Self.listen(settings, count: count)
         port = listeners[0].localPort
         loopCount = count
+        drainMs = settings.drainMs
+        self.logger = logger
 
         var loops: [GatewayLoop] = []
         do {
@@ -42,7 +46,7 @@ public final class Gateway: Sendable {
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, logger)
+                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -73,6 +77,11 @@ public final class Gateway: Sendable {
 
     /// Begins the orderly stop: sockets are told to go, spread over `drainMs`, new ones are refused.
     public func drain() {
+        Self.drain(mailboxes, milliseconds: drainMs, logger)
+    }
+
+    private static func drain(_ mailboxes: [Mailbox<LoopMessage>], milliseconds: Int, _ logger: Logger) {
+        logger.info("draining", metadata: ["drainMs": "\(milliseconds)"])
         for mailbox in mailboxes { mailbox.post(.drain) }
     }
 
@@ -109,7 +118,7 @@ public final class Gateway: Sendable {
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger
     ) throws(SystemError) {
         var received = 0
         try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
@@ -118,7 +127,7 @@ public final class Gateway: Sendable {
                 logger.notice("a second signal: ending at once")
                 exit(0)
             }
-            for mailbox in mailboxes { mailbox.post(.drain) }
+            drain(mailboxes, milliseconds: drainMs, logger)
         }
     }
 

@@ -249,7 +249,7 @@ final class GatewayLoop {
         forEachConnection { if $0.phase == .open { open.append($0) } }
         let schedule = DrainSchedule(
             start: now, milliseconds: Int64(context.settings.drainMs), count: open.count)
-        logger.info("draining", metadata: ["connections": "\(open.count)", "drainMs": "\(context.settings.drainMs)"])
+        logger.debug("telling the sockets of a loop to go", metadata: ["sockets": "\(open.count)"])
         for (index, connection) in open.enumerated() { connection.drain(at: schedule.deadline(index)) }
         _ = events.schedule(at: schedule.end) { [unowned self] in events.stop() }
         stopWhenDrained()

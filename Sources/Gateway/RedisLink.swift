@@ -32,6 +32,7 @@ final class RedisLink: ReadinessHandler {
     private weak var user: (any RedisLinkUser)?
     /// For the log: "reader", "range reads".
     private let purpose: String
+    private let isReader: Bool
     private var state = State.idle
     private var registration: Registration?
     private(set) var replies = ReplyReader()
@@ -52,7 +53,8 @@ final class RedisLink: ReadinessHandler {
     /// How long connecting and logging in may take.
     static let connectMilliseconds: Int64 = 5000
 
-    init(loop: GatewayLoop, purpose: String, user: any RedisLinkUser) {
+    init(loop: GatewayLoop, purpose: String, isReader: Bool = false, user: any RedisLinkUser) {
+        self.isReader = isReader
         self.loop = loop
         self.purpose = purpose
         self.user = user
@@ -265,8 +267,10 @@ final class RedisLink: ReadinessHandler {
             cancelTimer()
             if wasConnected { loop.counters.redisReconnects += 1 }
             wasConnected = true
-            loop.logger.info(
-                "connected to Redis", metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)"])
+            // The reader's connection is the one that operators wait for; each loop has a further one.
+            loop.logger.log(
+                level: isReader ? .info : .debug, "connected to Redis",
+                metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)"])
             user?.linkIsReady()
         case .failed(let text):
             fail(text)

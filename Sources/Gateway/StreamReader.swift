@@ -22,7 +22,7 @@ final class StreamReader: RedisLinkUser {
 
     private unowned let loop: GatewayLoop
     private let peers: [Mailbox<LoopMessage>]
-    private lazy var link = RedisLink(loop: loop, purpose: "reading events", user: self)
+    private lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
     private var phase = Phase.pinning
     /// What Redis said of the stream at first contact, until its clock was read too.
     private var pinned: StreamFacts?
