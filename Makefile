@@ -23,7 +23,7 @@ build:
 
 test:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
-	swift build --build-tests
+	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 lint:

@@ -102,6 +102,7 @@ public struct EventLog: Sendable {
         _ channel: Channel, after: EventNumber, limit: Int = .max, into numbers: inout [EventNumber]
     ) -> Walk {
         let start = numbers.count
+        defer { numbers[start...].reverse() }
         let lowest = max(after, floorNumber)
         var number = index.head(channel.hash)
         var steps = 0
@@ -118,7 +119,6 @@ public struct EventLog: Sendable {
             if place.batch.belongs(place.index, to: channel) { numbers.append(number) }
             number = place.batch.entries[place.index].previous
         }
-        numbers[start...].reverse()
         return .complete
     }
 

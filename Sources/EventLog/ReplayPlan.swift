@@ -114,7 +114,7 @@ extension ReplayRound {
             // Removed from the channel's stream, which still has the ID: so it stood before it.
             return event.key <= id.endShifted(by: skew) && event.key <= writtenAtStart
         case (.doubtful, .known):
-            return event.key <= id && event.item.channelID ?? .zero <= id
+            return event.key <= id && event.item.channelID.map { $0 <= id } ?? (event.key <= writtenAtStart)
         case (.doubtful, .pending), (.doubtful, .none):
             return event.channelID <= id
         case (.doubtful, .trimmed), (.doubtful, .ambiguous):

@@ -195,11 +195,13 @@ public struct ReplayRound: Sendable {
     private mutating func wideWindows(log: borrowing EventLog) -> [(from: StreamID, through: StreamID)] {
         let lowest = resume.id.shifted(by: -2 * skew)
         let repeated = repeated
-        // A partner outside the narrow window may be another event's: its own may lie before it, in what was not read.
+        // A partner outside the narrow window, or one whose own channel entry may not have been seen, may be another
+        // event's: its own may lie before it, in what was not read.
         let certain = Set(
             paired(log: log).compactMap { item -> StreamID? in
                 guard let channelID = item.channelID, let globalID = item.globalID,
-                    globalID >= channelID.shifted(by: 0), globalID <= narrowEnd(channelID)
+                    globalID >= channelID.shifted(by: 0), globalID <= narrowEnd(channelID),
+                    !mayLackChannel(globalID)
                 else { return nil }
                 return channelID
             })
@@ -253,8 +255,14 @@ public struct ReplayRound: Sendable {
         return TwinPairing.pair(
             channel: Array(channel), global: knownGlobal(log: log), skew: skew,
             mayLackGlobal: { $0 > removedThrough ?? .zero && mayStillCome($0, log: log) },
-            mayLackChannel: { $0.endShifted(by: skew) > covered || $0 > writtenAtStart },
+            mayLackChannel: mayLackChannel,
             removedThrough: removedThrough)
+    }
+
+    /// Whether the channel entry of an entry of the global stream may lie beyond what this round looks at, or have been
+    /// written after the page was read.
+    private func mayLackChannel(_ globalID: StreamID) -> Bool {
+        globalID.endShifted(by: skew) > cut ?? pageEnd || globalID > writtenAtStart
     }
 
     /// Whether the twin of a channel entry may not have been read, or not even written, yet.

@@ -72,7 +72,10 @@ enum TwinPairing {
         channel: [StreamID], global: [StreamID], skew: Int64, mayLackGlobal: (StreamID) -> Bool,
         mayLackChannel: (StreamID) -> Bool, removedThrough: StreamID?
     ) -> [Int?] {
-        let isCrowded = channel.count + global.count > 2
+        func isCrowded(_ ids: [StreamID], _ index: Int) -> Bool {
+            index > 0 && ids[index - 1].endShifted(by: 2 * skew) >= ids[index]
+                || index + 1 < ids.count && ids[index].endShifted(by: 2 * skew) >= ids[index + 1]
+        }
         var channelOf = [Int?](repeating: nil, count: global.count)
         var globalOf = [Int?](repeating: nil, count: channel.count)
         func reaches(_ channelIndex: Int, _ globalIndex: Int) -> Bool {
@@ -81,16 +84,18 @@ enum TwinPairing {
         }
         var free = 0
         for index in global.indices {
-            if isCrowded, let removedThrough, mayLackChannel(global[index]) {
-                while free < channel.count, channel[free] <= removedThrough { free += 1 }
-            }
             while free < channel.count, channel[free].endShifted(by: skew) < global[index] { free += 1 }
+            if let removedThrough, mayLackChannel(global[index]) {
+                while free < channel.count, channel[free] <= removedThrough,
+                    isCrowded(channel, free) || isCrowded(global, index)
+                { free += 1 }
+            }
             guard free < channel.count, reaches(free, index) else { continue }
             channelOf[index] = free
             globalOf[free] = index
             free += 1
         }
-        guard isCrowded else { return channelOf }
+        guard channel.count + global.count > 2 else { return channelOf }
         // Pairs do not cross, so if the nearest one below cannot be taken over, none further down can.
         var below = channel.count
         for index in channel.indices.reversed() {

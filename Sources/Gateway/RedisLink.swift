@@ -148,8 +148,8 @@ final class RedisLink: ReadinessHandler {
         if timer == nil { startTimer(milliseconds: milliseconds) }
     }
 
-    /// Redis did what it was asked for, so the next loss is a new one: tried again soon, and said again. Logging in alone
-    /// does not show that it serves (a key of the wrong type, a permission that is missing).
+    /// Redis did what it was asked for, so the next loss is a new one: tried again soon, and said again. Logging in
+    /// alone does not show that it serves (a key of the wrong type, a permission that is missing).
     func answered() {
         backoff.reset()
         lastComplaint = nil

@@ -31,8 +31,8 @@ final class Replayer: RedisLinkUser {
         var reading: ReplayRound
         var asked: [ReplayRound.Request] = []
         var answers: [ReplayRound.Answer] = []
-        /// Facts of the global stream take two commands.
-        var facts: StreamFacts?
+        /// Facts of the global stream take two commands: the clock, and then the stream.
+        var time: UInt64?
 
         init(subscriber: Subscriber, reading: ReplayRound) {
             self.subscriber = subscriber
@@ -111,7 +111,8 @@ final class Replayer: RedisLinkUser {
         let global = loop.context.globalStream
         switch request {
         case .globalFacts:
-            return [.xinfoStream(global), .time]
+            // The clock first, or what was written between the two would seem to lie in the past.
+            return [.time, .xinfoStream(global)]
         case .channelFacts:
             return [.xinfoStream(loop.context.stream(of: channel.name))]
         case .channelEntries(let from, let through, let count):
@@ -159,22 +160,21 @@ final class Replayer: RedisLinkUser {
     private func take(_ reply: Reply, for round: Round) -> String? {
         switch round.asked[round.answers.count] {
         case .globalFacts:
-            if let facts = round.facts {
-                round.facts = nil
-                guard let time = reply.serverMilliseconds else {
-                    return "TIME was answered with something else than the time"
-                }
-                var facts = facts
+            guard let time = round.time else {
+                round.time = reply.serverMilliseconds
+                return round.time == nil ? "TIME was answered with something else than the time" : nil
+            }
+            round.time = nil
+            switch StreamInfo.parse(reply) {
+            case .info(let info):
+                var facts = info.facts
                 facts.serverMilliseconds = time
                 round.answers.append(.facts(facts))
-                return nil
-            }
-            switch StreamInfo.parse(reply) {
-            case .info(let info): round.facts = info.facts
-            case .missing: round.facts = .missing()
+            case .missing:
+                round.answers.append(.facts(.missing(serverMilliseconds: time)))
             case .failed(let error):
                 guard isAbsence(error, of: "the global stream") else { return error.description }
-                round.facts = .missing()
+                round.answers.append(.facts(.missing(serverMilliseconds: time)))
             }
         case .channelFacts:
             switch StreamInfo.parse(reply) {

@@ -24,8 +24,8 @@ final class StreamReader: RedisLinkUser {
     private let peers: [Mailbox<LoopMessage>]
     private lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
     private var phase = Phase.pinning
-    /// What Redis said of the stream at first contact, until its clock was read too.
-    private var pinned: StreamFacts?
+    /// Redis' clock at first contact, until it has said how the stream stands.
+    private var pinTime: UInt64?
     private var index: BucketIndex
     private var lastID = StreamID.zero
     private var entries = StreamEntryDecoder()
@@ -57,8 +57,8 @@ final class StreamReader: RedisLinkUser {
         switch phase {
         case .pinning, .filling:
             phase = .pinning
-            pinned = nil
-            link.send([.xinfoStream(loop.context.globalStream), .time], silence: Self.silenceAllowance)
+            pinTime = nil
+            link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
         case .following:
             readOn()
             broadcast(.redis(connected: true))
@@ -88,21 +88,22 @@ final class StreamReader: RedisLinkUser {
         case .protocolError(let text):
             return link.fail(text)
         case .reply(let reply):
-            guard let pinned else {
-                switch StreamInfo.parse(reply) {
-                case .info(let info): pinned = info.facts
-                case .missing: pinned = .missing()
-                case .failed(let error): return link.fail(error.description)
-                }
+            guard let time = pinTime else {
+                pinTime = reply.serverMilliseconds
+                guard pinTime != nil else { return link.fail("TIME was answered with something else than the time") }
                 return receivePin()
             }
-            guard let time = reply.serverMilliseconds else {
-                return link.fail("TIME was answered with something else than the time")
+            let pinned: StreamFacts
+            switch StreamInfo.parse(reply) {
+            case .info(let info): pinned = info.facts
+            case .missing: pinned = .missing()
+            case .failed(let error): return link.fail(error.description)
             }
             link.answered()
             lastID = pinned.lastGenerated
             let isMissing = lastID == .zero
-            // What was in a stream that is gone is not known: the log can speak only for what comes from now on.
+            // What was in a stream that is gone is not known: the log can speak only for what comes from now on, and
+            // the clock was read before the stream was looked for.
             let through = isMissing ? StreamID(milliseconds: time, sequence: 0).predecessor : lastID
             let fill = LogFill(
                 through: through, isTrimmed: pinned.trimmed, capacity: loop.context.settings.historyBytes,

@@ -34,7 +34,7 @@ struct BackpressureTests {
     @Test("a reader that stops holds nobody up, and when it reads on it gets every event once, in order, from memory")
     func fromMemory() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) { $0.eventLoops = 1 }.ready()
+        let gateway = try TestGateway.quiet(redis) { $0.eventLoops = 1 }.ready()
         let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
         let quick = try gateway.connect("alpha")
         let other = try gateway.connect("beta")
@@ -60,10 +60,9 @@ struct BackpressureTests {
     @Test("when memory has moved on, what it is owed comes from its channel's stream, once and in order")
     func fromTheStream() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) {
+        let gateway = try TestGateway.quiet(redis) {
             $0.eventLoops = 1
             $0.historyBytes = 1 << 20
-            $0.producerSkewMs = 50
         }.ready()
         let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
         let quick = try gateway.connect("alpha")
@@ -86,10 +85,9 @@ struct BackpressureTests {
     )
     func gone() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) {
+        let gateway = try TestGateway.quiet(redis) {
             $0.eventLoops = 1
             $0.historyBytes = 1 << 20
-            $0.producerSkewMs = 50
         }.ready()
         let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
         let quick = try gateway.connect("alpha")
@@ -123,7 +121,7 @@ struct BackpressureTests {
         "frames of a megabyte, cut by the socket wherever it likes, stay whole, with pings and pongs between them only")
     func largeFrames() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) {
+        let gateway = try TestGateway.quiet(redis) {
             $0.eventLoops = 1
             $0.pingSocketsIntervalMs = 50
         }.ready()
@@ -265,7 +263,7 @@ struct BackpressureTests {
     @Test("a reader that does not read is dropped like one that is gone")
     func dropped() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) {
+        let gateway = try TestGateway.quiet(redis) {
             $0.pingSocketsIntervalMs = 50
             $0.socketResponseTimeoutMs = 300
         }.ready()
@@ -278,7 +276,7 @@ struct BackpressureTests {
     @Test("many readers that stop at different places each get everything")
     func manyReaders() throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis) { $0.historyBytes = 1 << 20 }.ready()
+        let gateway = try TestGateway.quiet(redis) { $0.historyBytes = 1 << 20 }.ready()
         let clients = try (0..<7).map { index in
             try WebSocketClient(
                 port: gateway.port, channel: index % 3 == 0 ? "beta" : "alpha",

@@ -60,6 +60,14 @@ extension RedisProcess {
         try command("EVAL", script, "0", "\(channels)", "\(first)", "\(count)")
     }
 
+    /// Redis' clock, as its IDs have it.
+    public func milliseconds() throws -> UInt64 {
+        guard case .array(let time) = try command("TIME"), time.count == 2, let seconds = UInt64(time[0].text),
+            let microseconds = UInt64(time[1].text)
+        else { throw Failure("TIME was not answered with the time") }
+        return seconds * 1000 + microseconds / 1000
+    }
+
     /// The ID of the client that sits in `XREAD`: the gateway's reader.
     public func readerClientID() throws -> String? {
         let clients = try command("CLIENT", "LIST").text.split(separator: "\n")
