@@ -111,7 +111,8 @@ struct LiveTests {
         ] as [(Int, [UInt8])])
     func lengthForms(length: Int, header: [UInt8]) throws {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis).open()
+        // No ping among the bytes.
+        let gateway = try TestGateway(redis: redis) { $0.pingSocketsIntervalMs = 86_400_000 }.open()
         let client = try gateway.connect("alpha")
         let id = "1700000000000-7"
         let shortest = eventText(id, "{\"channel_id\":\"alpha\",\"p\":\"\"}").utf8.count
