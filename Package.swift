@@ -74,7 +74,10 @@ let package = Package(
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
-            dependencies: ["Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket"],
+            dependencies: [
+                "Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket", "Metrics",
+                "JSONWebToken",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "sluiceTests",

@@ -18,3 +18,14 @@ public struct HistoryEntry: Equatable, Sendable {
         body.withUnsafeMutableBytes { EventLayout.flatten($0) }
     }
 }
+
+/// A body as a key: hashed as one block, where `[UInt8]` by itself is hashed byte by byte.
+struct BodyKey: Hashable {
+    let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+}

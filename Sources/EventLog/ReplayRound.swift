@@ -168,10 +168,10 @@ public struct ReplayRound: Sendable {
     // MARK: Windows
 
     /// Entries of the page with a body that stands there more than once: only the whole window can tell them apart.
-    private var repeated: Set<[UInt8]> {
-        var seen = Set<[UInt8]>()
-        var repeated = Set<[UInt8]>()
-        for entry in page where !seen.insert(entry.body).inserted { repeated.insert(entry.body) }
+    private var repeated: Set<BodyKey> {
+        var seen = Set<BodyKey>()
+        var repeated = Set<BodyKey>()
+        for key in page.map({ BodyKey($0.body) }) where !seen.insert(key).inserted { repeated.insert(key) }
         return repeated
     }
 
@@ -209,7 +209,9 @@ public struct ReplayRound: Sendable {
         var joined = WindowList(floor: floor, first: globalFacts.first)
         for entry in page {
             if let cut, entry.id > cut { break }
-            guard repeated.contains(entry.body) || (entry.id >= lowest && !certain.contains(entry.id)) else { continue }
+            guard repeated.contains(BodyKey(entry.body)) || (entry.id >= lowest && !certain.contains(entry.id)) else {
+                continue
+            }
             joined.add(from: entry.id.shifted(by: -skew), through: entry.id.endShifted(by: skew))
             if joined.span > span, entry.id > settledAtLeast {
                 limit(to: entry.id)

@@ -34,9 +34,11 @@ enum TwinPairing {
         channel: [HistoryEntry], global: [(number: EventNumber?, entry: HistoryEntry)], skew: Int64,
         mayLackGlobal: (StreamID) -> Bool, mayLackChannel: (StreamID) -> Bool, removedThrough: StreamID? = nil
     ) -> [Item] {
-        var groups: [[UInt8]: Equals] = [:]
-        for (index, entry) in channel.enumerated() { groups[entry.body, default: Equals()].channel.append(index) }
-        for (index, known) in global.enumerated() { groups[known.entry.body]?.global.append(index) }
+        var groups: [BodyKey: Equals] = [:]
+        for (index, entry) in channel.enumerated() {
+            groups[BodyKey(entry.body), default: Equals()].channel.append(index)
+        }
+        for (index, known) in global.enumerated() { groups[BodyKey(known.entry.body)]?.global.append(index) }
 
         /// The channel entry of each global one.
         var partner = [Int?](repeating: nil, count: global.count)

@@ -169,9 +169,13 @@ final class StreamReader: RedisLinkUser {
                 return publish()
             case .entry(let id, let data):
                 take(id, data)
-            case .end, .empty:
+            case .end:
                 link.answered()
                 publish()
+                readOn()
+            case .empty:
+                link.answered()
+                loop.counters.streamLagMilliseconds = 0
                 readOn()
             case .error(let text):
                 publish()
@@ -193,6 +197,8 @@ final class StreamReader: RedisLinkUser {
     /// Hands the events gathered so far to all loops.
     private func publish() {
         guard let ended = pending.take() else { return }
+        let age = WallClock.nowMilliseconds() - Int64(clamping: lastID.milliseconds)
+        loop.counters.streamLagMilliseconds = Int(max(age, 0))
         broadcast(.batch(ended.seal(index: &index)))
     }
 }

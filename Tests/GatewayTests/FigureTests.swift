@@ -79,4 +79,17 @@ struct FigureTests {
         gateway.gateway.wait()
         #expect(gateway.gateway.figures() == nil)
     }
+
+    @Test("the stream's lag is the age of what was read last, and 0 again when nothing comes")
+    func streamLag() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway(redis: redis) { $0.redisStreamReadBlockMs = 60_000 }.ready()
+        try redis.add("async-events-full", "1700000000000-0", data: sampleEvent("alpha", "old"))
+        try eventually("the event's age is told") { try gateway.figures().figures.streamLagMilliseconds > 1_000_000 }
+
+        let idle = try TestGateway(redis: redis) { $0.redisStreamReadBlockMs = 20 }.ready()
+        try redis.add("async-events-full", "1700000000001-0", data: sampleEvent("alpha", "old"))
+        try eventually("the event was read") { try idle.figures().figures.eventsRead == 1 }
+        try eventually("the stream is idle") { try idle.figures().figures.streamLagMilliseconds == 0 }
+    }
 }
