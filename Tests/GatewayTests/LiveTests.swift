@@ -29,6 +29,7 @@ struct LiveTests {
         let early = try gateway.connect("alpha")
         try redis.publish("alpha", sampleEvent("alpha", "before"))
         #expect(try early.event().contains("before"))
+        try gateway.settle()
         let late = try gateway.connect("alpha")
         let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "after"))
         try late.expect([eventText(id, sampleEvent("alpha", "after"))])

@@ -178,6 +178,7 @@ struct RedisAwayTests {
                 try socket.expect(ids: Array(ids[index % 2][before[index % 2].count...]), "round \(round)")
             }
             redis.kill()
+            try gateway.settle()
             try eventually("it is noticed") { try gateway.get("/ready").status == 503 }
             #expect(try gateway.get("/ready").body.contains("Redis"))
             #expect(try gateway.get("/health").status == 200)

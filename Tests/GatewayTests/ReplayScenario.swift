@@ -74,7 +74,7 @@ struct ReplayScenario {
         let text = try client.event()
         guard eventID(text) == id else { throw Failure("\(text) came before \(id)") }
         client.socket.close()
-        _ = try gateway.figures()
+        try gateway.settle()
     }
 }
 

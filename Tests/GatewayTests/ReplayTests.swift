@@ -294,6 +294,7 @@ struct ReplayTests {
             let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "now"))
             try client.expect([eventText(id, sampleEvent("alpha", "now"))], "\(text)")
             client.socket.close()
+            try gateway.settle()
         }
         let lines = gateway.log.lines.filter { $0.contains("last_id") }
         #expect(lines.count == Self.malformed.count)
@@ -321,6 +322,7 @@ struct ReplayTests {
             let (_, live) = try scenario.redis.publish("alpha", sampleEvent("alpha", "live"))
             try client.expect([eventText(live, sampleEvent("alpha", "live"))], "\(id)")
             client.socket.close()
+            try scenario.gateway.settle()
         }
     }
 }

@@ -77,13 +77,18 @@ extension RedisProcess {
 }
 
 extension TestGateway {
+    /// Waits until every loop has what any of them had when this was called.
+    public func settle() throws {
+        // All loops answer in turn: when the first round is over the one that reads has told all others, and when the
+        // second is they have heard it.
+        _ = try figures()
+        _ = try figures()
+    }
+
     /// Waits until every loop accepts WebSockets.
     public func open() throws -> TestGateway {
         let gateway = try ready()
-        // Every loop answers in turn: the first time the one that reads has told all others that the log is ready, the
-        // second time they have heard it.
-        _ = try figures()
-        _ = try figures()
+        try settle()
         return gateway
     }
 }
