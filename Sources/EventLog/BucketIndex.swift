@@ -30,6 +30,12 @@ public struct BucketIndex: Sendable {
         return previous
     }
 
+    /// Uses up a number for no event: a place in the log that no cursor on an event can be at.
+    public mutating func skip() -> EventNumber {
+        defer { nextNumber += 1 }
+        return nextNumber
+    }
+
     /// Takes over the numbers of a batch that was sealed with an equal index.
     mutating func follow(_ batch: Batch) {
         for entry in batch.entries { _ = add(entry.channelHash) }

@@ -2,6 +2,9 @@ internal import DequeModule
 
 /// The last events of the global stream, in memory: a bounded ring of batches, with an index by channel.
 ///
+/// Usually one stretch of the stream without a gap. After a ``Break`` there are two: what was read before it is still
+/// given to those who have not had it, what IDs mean is told by the stretch behind it.
+///
 /// A value confined to one thread; every loop has its own view, the batches in it are shared. All views of a process
 /// are given the same batches in the same order, so an event has the same number in each.
 public struct EventLog: Sendable {
@@ -16,6 +19,13 @@ public struct EventLog: Sendable {
     public private(set) var floorNumber: EventNumber = 0
     /// How far the global stream was read.
     public private(set) var lastID: StreamID
+
+    /// The last break there was, whether or not anything from before it is still held.
+    public private(set) var lastBreak: Break?
+    /// Every event with a number above this one is in memory.
+    public private(set) var heldNumber: EventNumber = 0
+    /// The lowest ID that the stretch before the break can be asked for.
+    private var floorBeforeBreak = StreamID.zero
 
     /// - Parameters:
     ///   - capacity: bytes of batches kept (`historyBytes`); at least the newest batch is always kept.
@@ -50,16 +60,40 @@ public struct EventLog: Sendable {
         bytes += batch.footprint
         if let last = batch.entries.last { lastID = max(lastID, last.id) }
         batches.append(batch)
-        while bytes > capacity, batches.count > 1, let oldest = batches.popFirst() {
-            bytes -= oldest.footprint
+        while bytes > capacity, batches.count > 1 { dropOldest() }
+    }
+
+    private mutating func dropOldest() {
+        guard let oldest = batches.popFirst() else { return }
+        bytes -= oldest.footprint
+        heldNumber = oldest.lastNumber
+        let last = oldest.entries.last?.id
+        if let lastBreak, oldest.lastNumber < lastBreak.number {
+            floorBeforeBreak = last ?? floorBeforeBreak
+        } else {
             floorNumber = oldest.lastNumber
-            if let last = oldest.entries.last { floor = last.id }
+            floor = last ?? floor
         }
     }
 
-    /// Where an event lies, or nil when the log no longer (or not yet) holds it.
+    /// Begins a new stretch. Only one from before is kept.
+    public mutating func begin(after break: Break) {
+        precondition(`break`.number == index.nextNumber, "a break has the next number, as a batch has")
+        if let older = lastBreak {
+            while let oldest = batches.first, oldest.lastNumber < older.number { dropOldest() }
+            heldNumber = max(heldNumber, older.number)
+        }
+        floorBeforeBreak = floor
+        _ = index.skip()
+        lastBreak = `break`
+        floorNumber = `break`.number
+        floor = `break`.floor
+        lastID = `break`.floor
+    }
+
+    /// Where an event lies, or nil when the log no longer (or not yet) holds it, or the number is a break's.
     public func locate(_ number: EventNumber) -> (batch: Batch, index: Int)? {
-        guard number > floorNumber, number <= lastNumber else { return nil }
+        guard number > heldNumber, number <= lastNumber, !batches.isEmpty else { return nil }
         var low = batches.startIndex
         var high = batches.endIndex - 1
         while low < high {
@@ -67,18 +101,24 @@ public struct EventLog: Sendable {
             if batches[middle].firstNumber <= number { low = middle } else { high = middle - 1 }
         }
         let batch = batches[low]
+        guard number >= batch.firstNumber, number <= batch.lastNumber else { return nil }
         return (batch, Int(number - batch.firstNumber))
     }
 
-    /// The number of the last event whose ID is not above `id`; ``floorNumber`` when all events are above it.
+    /// The number of the last event whose ID is not above `id`; ``floorNumber`` when all events are above it. Events from
+    /// before a break do not count.
     public func number(atOrBefore id: StreamID) -> EventNumber {
-        var low = 0
-        var high = batches.count
+        number(atOrBefore: id, in: firstBatchAfterBreak..<batches.count) ?? floorNumber
+    }
+
+    private func number(atOrBefore id: StreamID, in range: Range<Int>) -> EventNumber? {
+        var low = range.lowerBound
+        var high = range.upperBound
         while low < high {
             let middle = (low + high) / 2
             if let first = batches[middle].entries.first, first.id <= id { low = middle + 1 } else { high = middle }
         }
-        guard low > 0 else { return floorNumber }
+        guard low > range.lowerBound else { return nil }
         let batch = batches[low - 1]
         var first = 0
         var end = batch.count
@@ -87,6 +127,17 @@ public struct EventLog: Sendable {
             if batch.entries[middle].id <= id { first = middle + 1 } else { end = middle }
         }
         return batch.firstNumber + EventNumber(first) - 1
+    }
+
+    private var firstBatchAfterBreak: Int {
+        guard let lastBreak, let first = batches.first, first.firstNumber < lastBreak.number else { return 0 }
+        var low = 0
+        var high = batches.count
+        while low < high {
+            let middle = (low + high) / 2
+            if batches[middle].firstNumber < lastBreak.number { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// What a walk back along a channel's chain came to.
@@ -103,7 +154,7 @@ public struct EventLog: Sendable {
     ) -> Walk {
         let start = numbers.count
         defer { numbers[start...].reverse() }
-        let lowest = max(after, floorNumber)
+        let lowest = max(after, heldNumber)
         var number = index.head(channel.hash)
         var steps = 0
         var here: (batch: Batch, index: Int)?
@@ -131,23 +182,54 @@ public struct EventLog: Sendable {
     }
 
     public func place(_ id: StreamID, of channel: Channel) -> Place {
-        let number = number(atOrBefore: id)
-        guard let (batch, index) = locate(number), batch.entries[index].id == id, batch.belongs(index, to: channel)
-        else { return .unknown }
-        return .event(number)
+        let first = firstBatchAfterBreak
+        // Before a break the same ID may have been another event's: the newer one is the likelier.
+        for range in [first..<batches.count, 0..<first] {
+            guard let number = number(atOrBefore: id, in: range), let (batch, index) = locate(number),
+                batch.entries[index].id == id, batch.belongs(index, to: channel)
+            else { continue }
+            return .event(number)
+        }
+        return .unknown
+    }
+
+    /// The event of the global stream with this ID, whatever its channel.
+    public func event(_ id: StreamID) -> (batch: Batch, index: Int)? {
+        guard let (batch, index) = locate(number(atOrBefore: id)), batch.entries[index].id == id else { return nil }
+        return (batch, index)
+    }
+
+    /// The last event of this stretch, if there is one yet.
+    var newestID: StreamID? {
+        guard let batch = batches.last, batch.firstNumber > lastBreak?.number ?? 0 else { return nil }
+        return batch.entries.last?.id
+    }
+
+    /// The lowest ID above which events can be looked up, though between them and ``floor`` some may be missing.
+    var reach: StreamID {
+        guard let lastBreak, let first = batches.first, first.firstNumber < lastBreak.number else { return floor }
+        return min(floorBeforeBreak, lastBreak.common)
     }
 
     /// The channel's events with an ID above `after` and not above `through`, oldest first, with their bodies copied.
-    func history(of channel: Channel, after: StreamID, through: StreamID) -> [(
+    /// Below ``floor`` those that are known from before a break, as far as IDs still mean the same.
+    /// - Parameter limit: bytes of bodies after which no further event is added.
+    func history(of channel: Channel, after: StreamID, through: StreamID, limit: Int = .max) -> [(
         number: EventNumber, entry: HistoryEntry
     )] {
+        var bytes = 0
+        let first = firstBatchAfterBreak
+        var lowest = number(atOrBefore: after)
+        if first > 0, after < floor { lowest = number(atOrBefore: after, in: 0..<first) ?? heldNumber }
         var numbers: [EventNumber] = []
-        _ = collect(channel, after: number(atOrBefore: after), into: &numbers)
+        _ = collect(channel, after: lowest, into: &numbers)
         var found: [(number: EventNumber, entry: HistoryEntry)] = []
         for number in numbers {
             guard let (batch, index) = locate(number) else { continue }
             let id = batch.entries[index].id
-            if id > through { break }
+            if let lastBreak, number < lastBreak.number, id > lastBreak.common { continue }
+            if id > through || bytes >= limit { break }
+            bytes += batch.body(index).count
             found.append((number, HistoryEntry(id: id, body: [UInt8](batch.body(index)))))
         }
         return found

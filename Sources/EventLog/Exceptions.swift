@@ -37,6 +37,13 @@ public struct Exceptions: Equatable, Sendable {
         return true
     }
 
+    /// Drops what is said of IDs above this one: they mean something else from now on. An awaited twin may still come.
+    public mutating func keep(through common: StreamID) {
+        ids.removeAll { $0 > common }
+        for index in awaited.indices { awaited[index].after = min(awaited[index].after, common) }
+        skipThrough = skipThrough.map { min($0, common) }
+    }
+
     /// Drops what can no longer apply to a connection that has been given everything up to `place`.
     public mutating func prune(through place: StreamID) {
         ids.removeAll { $0 <= place }

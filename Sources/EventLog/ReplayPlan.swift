@@ -4,6 +4,14 @@ public struct ReplayPlan: Equatable, Sendable {
         /// The ID the client is given: the global stream's where it still holds the event, else the channel stream's.
         public var id: StreamID
         public var body: [UInt8]
+        /// Its place in the order in which the round dealt with events.
+        var key: StreamID
+
+        init(id: StreamID, body: [UInt8], key: StreamID? = nil) {
+            self.id = id
+            self.body = body
+            self.key = key ?? id
+        }
     }
 
     public enum Next: Equatable, Sendable {
@@ -19,6 +27,27 @@ public struct ReplayPlan: Equatable, Sendable {
     /// The channel's stream has lost entries and the resume point is older than the first it kept: something may be
     /// missing between the two. Sometimes a false alarm, never a missed one.
     public var gap: Bool
+    /// Set if the round may also end before any of ``sends``: what a client that takes no more for now is owed can then be
+    /// read again. Nil if only the whole plan can be carried out.
+    var divisible: Divisible?
+
+    struct Divisible: Equatable, Sendable {
+        /// Where the round began.
+        var resume: ResumePoint
+        var frontier: StreamID?
+    }
+
+    /// From where to go on if the event at `index` of ``sends``, and what is behind it, is not sent; nil if that cannot be
+    /// said.
+    public func resumePoint(before index: Int) -> ResumePoint? {
+        guard let divisible else { return nil }
+        guard index > 0 else { return divisible.resume }
+        // What was sent from behind the resume point, because it may not have been had, is told by no place; nor is what
+        // comes between events that share one.
+        let key = sends[index - 1].key
+        guard key >= divisible.resume.id, sends[index].key > key else { return nil }
+        return .settled(key, frontier: divisible.frontier)
+    }
 }
 
 extension ReplayRound {
@@ -40,9 +69,13 @@ extension ReplayRound {
         if case .claimed(let id) = resume, case .event(let number) = log.place(id, of: channel) {
             return ReplayPlan(sends: [], next: .log(number, at: id, Exceptions()), gap: false)
         }
+        guard !lacksTwins(log: log) else {
+            return ReplayPlan(sends: [], next: .again(resume, exceptions), gap: false)
+        }
         let events = events(log: log)
         let reading = read(events)
-        let gap = resume.id < floor && channelFacts.trimmed && channelFacts.first.map { resume.id < $0 } ?? false
+        let divisible = isDivisible(events, reading) ? ReplayPlan.Divisible(resume: resume, frontier: frontier) : nil
+        let gap = resume.id < floor && channelFacts.hasLost(behind: resume.id)
 
         let end = end(of: events, reading: reading, log: log)
         var sends: [ReplayPlan.Send] = []
@@ -77,19 +110,63 @@ extension ReplayRound {
             guard end >= covered(by: reading) else {
                 return ReplayPlan(sends: [], next: .again(resume, self.exceptions), gap: gap)
             }
-            return ReplayPlan(sends: sends, next: .again(.settled(end, frontier: frontier), given), gap: gap)
+            return ReplayPlan(
+                sends: sends, next: .again(.settled(end, frontier: frontier), given), gap: gap, divisible: divisible)
         }
         exceptions.awaited += given.awaited
         exceptions.skipThrough = given.skipThrough
-        return ReplayPlan(sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap)
+        return ReplayPlan(
+            sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap, divisible: divisible)
+    }
+
+    /// What a page of the global stream itself comes to.
+    func scanned(_ entries: [HistoryEntry], after place: StreamID, last: StreamID?, log: borrowing EventLog)
+        -> ReplayPlan
+    {
+        var given = exceptions
+        let isDivisible = given.isEmpty
+        var sends: [ReplayPlan.Send] = []
+        for entry in entries where !entry.body.withUnsafeBytes({ given.skips(entry.id, body: $0) }) {
+            sends.append(.init(id: entry.id, body: entry.body))
+        }
+        let end = max(last ?? floor, place)
+        given.prune(through: end)
+        let next: ReplayPlan.Next =
+            end < log.floor
+            ? .again(.settled(end, frontier: frontier), given)
+            : .log(log.number(atOrBefore: end), at: end, given)
+        return ReplayPlan(
+            sends: sends, next: next, gap: false,
+            divisible: isDivisible ? .init(resume: resume, frontier: frontier) : nil)
+    }
+
+    /// For a place in the global stream that the log reaches: nothing has to be sent first.
+    func planFromLog(log: borrowing EventLog) -> ReplayPlan {
+        let next: ReplayPlan.Next =
+            resume.id < log.floor
+            ? .again(.settled(resume.id, frontier: frontier), exceptions)
+            : goOn(by: .position, exceptions, log: log)
+        return ReplayPlan(sends: [], next: next, gap: false)
+    }
+
+    /// Whether what is left of this round can be told by a place alone.
+    private func isDivisible(_ events: [ReplayEvent], _ reading: Reading) -> Bool {
+        guard exceptions.isEmpty, !events.contains(where: { $0.twin == .ambiguous }) else { return false }
+        return switch reading {
+        case .place, .position: true
+        case .channelEntry, .doubtful: false
+        }
     }
 
     // MARK: Reading
 
     private func read(_ events: [ReplayEvent]) -> Reading {
         switch resume {
-        case .settled(_, let then):
-            return then == frontier ? .place : .position
+        case .settled(let id, let then):
+            if then == frontier { return .place }
+            // What was removed since then does not matter where all had been removed before.
+            if let then, let frontier, id.endShifted(by: skew) < min(then, frontier) { return .place }
+            return .position
         case .claimed(let id):
             if globalFacts.trimmed, id < globalFacts.first ?? globalFacts.lastGenerated.successor { return .doubtful }
             if events.contains(where: { $0.item.globalID == id }) { return .position }
@@ -131,7 +208,7 @@ extension ReplayRound {
     private func sendWithoutTwin(_ event: ReplayEvent, after last: ReplayPlan.Send?) -> ReplayPlan.Send {
         var id = event.channelID
         if let frontier, id >= frontier { id = frontier.shifted(by: -skew).predecessor }
-        return .init(id: max(id, last?.id ?? resume.id), body: event.item.body)
+        return .init(id: max(id, last?.id ?? resume.id), body: event.item.body, key: event.key)
     }
 
     private func awaitTwin(of event: ReplayEvent, log: borrowing EventLog, in exceptions: inout Exceptions) {
@@ -145,7 +222,7 @@ extension ReplayRound {
     /// Where this round ends if it does not reach the log.
     private func end(of events: [ReplayEvent], reading: Reading, log: borrowing EventLog) -> StreamID? {
         // At the most the floor: what lies beyond it is left to the log.
-        var end = cut.map { min($0.shifted(by: -skew - 1).predecessor, floor) }
+        var end = cut.map { isTrimmed($0) ? $0 : min($0.shifted(by: -skew - 1).predecessor, floor) }
         if log.floor > floor, cursorID(by: reading) < log.floor {
             // The log let go of events meanwhile that this round leaves to it.
             end = min(end ?? .max, floor)

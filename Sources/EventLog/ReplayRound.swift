@@ -6,23 +6,28 @@
 /// The steps: what Redis says of both streams; a page of the channel's stream around and after the resume point; for
 /// those entries whose twin may lie before the log, the global stream in a narrow window behind each (a producer's two
 /// writes are usually a millisecond apart); for those still without a twin, the window that `producerSkewMs` allows.
+///
+/// A channel with more events within a few skews than a page holds, as a slow reader of a busy one meets it, is read from
+/// the global stream itself, in its order: there nothing has to be paired, so a round may end anywhere.
 public struct ReplayRound: Sendable {
-    /// Something to ask Redis. Ranges include both ends.
+    /// Something to ask Redis. Ranges include both ends. Of a reply to a range no more than `bytes` of this channel's
+    /// events need be kept: what is beyond counts as not read.
     public enum Request: Equatable, Sendable {
         /// `XINFO STREAM` and `TIME`.
         case globalFacts
         /// `XINFO STREAM` of the channel's own stream.
         case channelFacts
         /// `XRANGE` of the channel's own stream.
-        case channelEntries(from: StreamID, through: StreamID, count: Int)
+        case channelEntries(from: StreamID, through: StreamID, count: Int, bytes: Int)
         /// `XRANGE` of the global stream.
-        case globalEntries(from: StreamID, through: StreamID, count: Int)
+        case globalEntries(from: StreamID, through: StreamID, count: Int, bytes: Int)
     }
 
     public enum Answer: Sendable {
         case facts(StreamFacts)
         /// Those entries that are events of this channel, ascending. Entries of others and malformed ones are left out.
-        /// - Parameter last: the last ID of the reply if it was full, that is, if there may be more behind it.
+        /// - Parameter last: the last ID that was read if the reply was full or its rest was not kept, that is, if there
+        ///   may be more behind it.
         case entries([HistoryEntry], last: StreamID?)
     }
 
@@ -30,11 +35,14 @@ public struct ReplayRound: Sendable {
         /// To be asked in one pipeline, and answered by ``receive(_:log:)`` in this order.
         case ask([Request])
         case plan(ReplayPlan)
+        /// The global stream has not got as far as the log has read: it is another one, and the log will be told so. Ask
+        /// again then.
+        case tooEarly
     }
 
-    /// A page: bytes of the channel's stream wanted in one reply. Large enough for a usual channel's whole stream
-    /// (1,000 events of 350 bytes), small enough for many replays at once.
-    static let pageBytes = 512 * 1024
+    /// A page: bytes of events wanted in one reply. Large enough for what a usual client has missed, small enough for many
+    /// replays at once.
+    public static let pageBytes = 128 * 1024
     /// Windows of the global stream read in a round; each costs Redis a range query.
     var maximumWindows = 256
     /// How many milliseconds after its channel entry the narrow window looks for a twin.
@@ -52,8 +60,10 @@ public struct ReplayRound: Sendable {
     let arrival: StreamID
     /// How far the log had read when the round began.
     let readAtStart: StreamID
+    /// The last event in the log when the round began.
+    let newestAtStart: StreamID?
     /// This channel's events just above the floor when the round began: should the log let go of them meanwhile, they
-    /// are still known as twins.
+    /// are still known as twins. At most two pages of them.
     let snapshot: [(number: EventNumber, entry: HistoryEntry)]
 
     private enum Phase {
@@ -61,6 +71,8 @@ public struct ReplayRound: Sendable {
         case page
         case narrow
         case wide
+        /// Reading the global stream itself.
+        case scan
     }
 
     private var phase: Phase = .facts
@@ -70,6 +82,8 @@ public struct ReplayRound: Sendable {
     /// The global stream's last ID before the page was read: the channel entries of events up to it were written then.
     private(set) var writtenAtStart = StreamID.zero
     private var pageCount = 0
+    /// Bytes of the channel's events taken in one reply: twice what was asked for, since entries differ in size.
+    private var pageLimit = 2 * pageBytes
     private(set) var page: [HistoryEntry] = []
     /// Entries of the channel's stream above this ID were not looked at in this round.
     private(set) var cut: StreamID?
@@ -91,8 +105,15 @@ public struct ReplayRound: Sendable {
         skew = skewMilliseconds
         floor = log.floor
         readAtStart = log.lastID
+        newestAtStart = log.newestID
         snapshot = log.history(
-            of: channel, after: log.floor, through: max(resume.id, log.floor).endShifted(by: 3 * skewMilliseconds))
+            of: channel, after: log.floor, through: max(resume.id, log.floor).endShifted(by: 3 * skewMilliseconds),
+            limit: 2 * Self.pageBytes)
+    }
+
+    /// The log let go of events that this round may have to know, and there were more of them than it has kept.
+    func lacksTwins(log: borrowing EventLog) -> Bool {
+        log.floor > floor && snapshot.reduce(0) { $0 + $1.entry.body.count } >= 2 * Self.pageBytes
     }
 
     public func start() -> Step { .ask([.globalFacts, .channelFacts]) }
@@ -102,6 +123,7 @@ public struct ReplayRound: Sendable {
         switch phase {
         case .facts:
             take(facts: answers)
+            guard !isTooEarly else { return .tooEarly }
             writtenAtStart = globalFacts.lastGenerated
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
             phase = .page
@@ -109,22 +131,40 @@ public struct ReplayRound: Sendable {
 
         case .page:
             take(facts: Array(answers.suffix(2)))
+            guard !isTooEarly else { return .tooEarly }
             guard case .entries(let entries, let last)? = answers.first else { return .plan(resolve(log: log)) }
+            if answers.count == 4, case .entries(let own, _) = answers[1] { found = own }
             // Where twins may still come, a round must not end: who was given what could not be handed on.
-            if let last, last <= settledAtLeast || last.endShifted(by: 2 * skew) >= log.lastID, pageCount < Int.max / 4
-            {
-                pageCount *= 4
-                return .ask(pageRequests)
+            if let last, last <= settledAtLeast || last.endShifted(by: 2 * skew) >= log.lastID, !isTrimmed(last) {
+                if let place = placeToScan {
+                    guard place < floor else { return .plan(planFromLog(log: log)) }
+                    phase = .scan
+                    return .ask(scanRequests(after: place))
+                }
+                if pageCount < Int.max / 4, pageLimit < Int.max / 4 {
+                    pageCount *= 4
+                    pageLimit *= 4
+                    return .ask(pageRequests)
+                }
             }
             page = entries
             cut = last
-            if answers.count == 4, case .entries(let own, _) = answers[1] { found = own }
             phase = .narrow
             windows = narrowWindows()
             return askWindows(log: log)
 
+        case .scan:
+            if let facts = answers.last { take(facts: [facts]) }
+            guard !isTooEarly else { return .tooEarly }
+            guard case .entries(let entries, let last)? = answers.first, let place = placeToScan else {
+                // Trimmed meanwhile: what was removed can only be told by the channel's stream.
+                return .plan(ReplayPlan(sends: [], next: .again(resume, exceptions), gap: false))
+            }
+            return .plan(scanned(entries, after: place, last: last, log: log))
+
         case .narrow, .wide:
             if let facts = answers.last { take(facts: [facts]) }
+            guard !isTooEarly else { return .tooEarly }
             var again: [(from: StreamID, through: StreamID)] = []
             for (window, answer) in zip(windows, answers) {
                 guard case .entries(let entries, let last) = answer else { continue }
@@ -142,12 +182,41 @@ public struct ReplayRound: Sendable {
         if answers.count == 2, case .facts(let facts) = answers[1] { channelFacts = facts }
     }
 
+    private var isTooEarly: Bool { newestAtStart.map { globalFacts.lastGenerated < $0 } ?? false }
+
+    // MARK: Scanning
+
+    /// The resume point, if it is a place in the global stream and nothing behind it was removed from there.
+    private var placeToScan: StreamID? {
+        let id = resume.id
+        guard !globalFacts.trimmed || globalFacts.first.map({ $0 <= id }) ?? false else { return nil }
+        switch resume {
+        case .settled: return id
+        case .claimed: return found.contains { $0.id == id } ? id : nil
+        }
+    }
+
+    private func scanRequests(after place: StreamID) -> [Request] {
+        let count = min(max(Self.pageBytes / max(globalFacts.sampleBytes, 256), 16), 2048)
+        return [.globalEntries(from: place.successor, through: floor, count: count, bytes: pageLimit), .globalFacts]
+    }
+
+    /// Whether the channel's stream up to this ID, and what lies a skew around it, stands alone: all of the global
+    /// stream's part was removed. There the channel's order counts, and a round may end anywhere.
+    func isTrimmed(_ id: StreamID) -> Bool {
+        guard case .settled(let place, _) = resume, id > place, let frontier else { return false }
+        return id.endShifted(by: 2 * skew) < frontier
+    }
+
     /// The page, whether a claimed ID is one of the global stream's own, and what was removed until then.
     private var pageRequests: [Request] {
         var requests = [
-            Request.channelEntries(from: resume.id.shifted(by: -4 * skew), through: pageEnd, count: pageCount)
+            Request.channelEntries(
+                from: resume.id.shifted(by: -4 * skew), through: pageEnd, count: pageCount, bytes: pageLimit)
         ]
-        if case .claimed(let id) = resume { requests.append(.globalEntries(from: id, through: id, count: 1)) }
+        if case .claimed(let id) = resume {
+            requests.append(.globalEntries(from: id, through: id, count: 1, bytes: pageLimit))
+        }
         return requests + [.globalFacts, .channelFacts]
     }
 
@@ -162,7 +231,9 @@ public struct ReplayRound: Sendable {
         }
         guard !windows.isEmpty else { return .plan(resolve(log: log)) }
         let count = min(max(Self.pageBytes / max(globalFacts.sampleBytes, 256), 16), 2048)
-        return .ask(windows.map { .globalEntries(from: $0.from, through: $0.through, count: count) } + [.globalFacts])
+        return .ask(
+            windows.map { .globalEntries(from: $0.from, through: $0.through, count: count, bytes: pageLimit) }
+                + [.globalFacts])
     }
 
     // MARK: Windows
@@ -240,7 +311,7 @@ public struct ReplayRound: Sendable {
         for (number, entry) in snapshot { known[entry.id] = (number, entry) }
         let through = max(resume.id, floor).endShifted(by: 3 * skew)
         // Below the resume point the log serves too, where it reaches so far.
-        let after = max(log.floor, resume.id.shifted(by: -6 * skew).predecessor)
+        let after = max(log.reach, resume.id.shifted(by: -6 * skew).predecessor)
         for (number, entry) in log.history(of: channel, after: min(after, through), through: through) {
             known[entry.id] = (number, entry)
         }

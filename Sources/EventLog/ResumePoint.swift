@@ -41,6 +41,14 @@ public struct StreamFacts: Equatable, Sendable {
         self.serverMilliseconds = serverMilliseconds
     }
 
+    /// Whether entries behind this ID may have been removed: sometimes a false alarm, never a missed one.
+    func hasLost(behind id: StreamID) -> Bool {
+        guard trimmed else { return false }
+        if let first { return id < first }
+        // Nothing is left. Of a stream that is gone nobody knows how far it went.
+        return lastGenerated == .zero ? id > .zero : id < lastGenerated
+    }
+
     /// A stream that does not exist: never written, or deleted with all it held.
     public static func missing(serverMilliseconds: UInt64 = 0) -> StreamFacts {
         StreamFacts(lastGenerated: .zero, first: nil, trimmed: true, serverMilliseconds: serverMilliseconds)

@@ -10,7 +10,7 @@ extension GatewayLoop {
         self.touched = []
         for index in batch.entries.indices {
             guard let members = channels.listeners(of: batch, at: index) else { continue }
-            members.extendBacklog(batch.firstNumber + EventNumber(index), floor: log.floorNumber)
+            members.extendBacklog(batch.firstNumber + EventNumber(index), floor: log.heldNumber)
             if members.subscribers.isEmpty { continue }
             if members.pending.isEmpty { touched.append(members) }
             members.pending.append(index)
@@ -78,12 +78,19 @@ extension GatewayLoop {
                 return
 
             case .log(let cursor, let place):
-                if cursor < log.floorNumber {
-                    subscriber.hasFallenBehind = true
+                let end: EventNumber
+                switch log.outlook(after: cursor, at: place) {
+                case .held(let through):
+                    end = through
+                case .elsewhere(let place):
+                    // Who has had everything before a break has not fallen behind.
+                    if cursor < log.heldNumber { subscriber.hasFallenBehind = true }
                     subscriber.position = .history(.settled(place, frontier: nil))
                     continue
+                case .gone:
+                    return connection.end(.slow)
                 }
-                let last = gatherFromLog(for: subscriber, after: cursor)
+                let last = gatherFromLog(for: subscriber, after: cursor, through: end)
                 if gather.isEmpty {
                     if last < log.lastNumber {
                         subscriber.position = .log(last, log.id(at: last))
@@ -124,6 +131,10 @@ extension GatewayLoop {
                     counters.deliveries += started
                     counters.bytesSent += bytes
                     replay.next = from + started
+                    if let restart = replay.wait(within: replayBudget) {
+                        subscriber.position = .history(restart)
+                        return
+                    }
                     subscriber.position = .replaying(replay)
                 case .closed:
                     return
@@ -152,33 +163,38 @@ extension GatewayLoop {
     private static let shortWalk = 4096
 
     /// Fills the gather with the subscriber's events behind the cursor, without its exceptions. Returns the number up to
-    /// which the log was looked through: the last event considered, or the log's last when there were no more.
-    private func gatherFromLog(for subscriber: Subscriber, after cursor: EventNumber) -> EventNumber {
+    /// which the log was looked through: the last event considered, or `end` when there were no more up to there.
+    private func gatherFromLog(
+        for subscriber: Subscriber, after cursor: EventNumber, through end: EventNumber
+    ) -> EventNumber {
         gather.removeAll()
         let members = subscriber.members
         if members.backlog == nil {
             numbers.removeAll(keepingCapacity: true)
             switch log.collect(members.channel, after: cursor, limit: Self.shortWalk, into: &numbers) {
             case .complete:
-                return fill(from: numbers[...], for: subscriber)
+                return fill(from: numbers[...], through: end, for: subscriber)
             case .limitReached:
                 var all: [EventNumber] = []
-                _ = log.collect(members.channel, after: log.floorNumber, into: &all)
+                _ = log.collect(members.channel, after: log.heldNumber, into: &all)
                 members.backlog = all
             }
         }
-        guard let backlog = members.backlog else { return log.lastNumber }
+        guard let backlog = members.backlog else { return end }
         var low = 0
         var high = backlog.count
         while low < high {
             let middle = (low + high) / 2
             if backlog[middle] <= cursor { low = middle + 1 } else { high = middle }
         }
-        return fill(from: backlog[low...], for: subscriber)
+        return fill(from: backlog[low...], through: end, for: subscriber)
     }
 
-    private func fill(from numbers: ArraySlice<EventNumber>, for subscriber: Subscriber) -> EventNumber {
+    private func fill(
+        from numbers: ArraySlice<EventNumber>, through end: EventNumber, for subscriber: Subscriber
+    ) -> EventNumber {
         for number in numbers {
+            guard number <= end else { break }
             guard let (batch, index) = log.locate(number) else { continue }
             if !subscriber.exceptions.isEmpty, subscriber.exceptions.skips(in: batch, at: index) { continue }
             gather.add(batch, index)
@@ -186,7 +202,53 @@ extension GatewayLoop {
             // what is sent must not part when the socket blocks.
             if gather.isFull || !subscriber.exceptions.isEmpty { return number }
         }
-        return log.lastNumber
+        return end
+    }
+
+    // MARK: Breaks
+
+    /// The stream does not go on where the log has read to: those who have had everything up to there go on by the rules
+    /// for a place that is known, as do those who are still to be given what the log holds from before.
+    func breakLog(_ next: Break) {
+        let end = log.lastNumber
+        let place = log.lastID
+        log.begin(after: next)
+        replayer.logHasBroken()
+        forEachConnection { connection in
+            guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
+            subscriber.logHasBroken(next)
+            switch subscriber.position {
+            case .live:
+                subscriber.position = .log(end, place)
+                advance(subscriber)
+            case .log, .replaying:
+                break
+            case .history(let point):
+                move(subscriber, from: point, across: next)
+            }
+        }
+    }
+
+    /// Someone who waits for what only Redis has, or had.
+    private func move(_ subscriber: Subscriber, from point: ResumePoint, across next: Break) {
+        guard case .settled(let id, _) = point, id > next.common else { return advance(subscriber) }
+        guard !subscriber.hasFallenBehind else { return subscriber.connection.end(.slow) }
+        counters.gaps += 1
+        subscriber.position = .history(.settled(next.common, frontier: nil))
+        advance(subscriber)
+    }
+}
+
+extension Subscriber {
+    /// Drops what it remembers of IDs that mean something else now.
+    fileprivate func logHasBroken(_ next: Break) {
+        arrival = min(arrival, next.common)
+        exceptions.keep(through: next.common)
+        guard case .replaying(var replay) = position, case .again(.settled(let id, _), let exceptions) = replay.then,
+            id > next.common
+        else { return }
+        replay.then = .again(.settled(next.common, frontier: nil), exceptions)
+        position = .replaying(replay)
     }
 }
 

@@ -55,6 +55,7 @@ final class GatewayLoop {
     var gather = Gather()
     var numbers: [EventNumber] = []
     var touched: [ChannelMembers] = []
+    let replayBudget = ReplayBudget()
     private var sharedFrames = SharedFrames()
     let date = HTTPDate()
 
@@ -112,6 +113,8 @@ final class GatewayLoop {
             if availability == .starting { availability = .serving }
         case .batch(let batch):
             deliver(batch)
+        case .logBroken(let next):
+            breakLog(next)
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0

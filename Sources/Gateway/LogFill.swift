@@ -8,6 +8,13 @@ final class LogFill {
     /// How long a start may take for it.
     static let maximumMilliseconds: Int64 = 2000
 
+    enum Outcome {
+        case needMore
+        case taken
+        /// A sentence.
+        case failed(String)
+    }
+
     /// Newest first; within each the oldest event first.
     private var batches: [PendingBatch] = []
     let through: StreamID
@@ -24,6 +31,13 @@ final class LogFill {
     private static let pageBytes = 1024 * 1024
     /// How much larger the next page may be: what comes before small events may be large ones.
     private static let maximumGrowth = 4
+
+    private var decoder = StreamEntryDecoder(.range)
+    /// The page that is arriving, newest first.
+    private var page: [(id: StreamID, data: [UInt8]?)] = []
+    private var pageHeld = 0
+    /// Entries of the page that were let go: it has more bytes than one page may.
+    private var isCut = false
 
     /// - Parameters:
     ///   - through: the pinned last ID.
@@ -48,31 +62,68 @@ final class LogFill {
 
     func isDone(now: MonotonicTime) -> Bool { isExhausted || bytes >= capacity || now >= deadline }
 
-    /// Takes a page: the reply to `XREVRANGE`, newest entry first.
-    func take(_ reply: Reply, assembler: inout EventAssembler) {
-        var newestFirst: [(id: StreamID, data: UnsafeRawBufferPointer?)] = []
-        reply.forEachEntry { id, data in newestFirst.append((id, data)) }
-        guard let oldest = newestFirst.last else {
+    /// Takes what has arrived of a page: the reply to `XREVRANGE`, newest entry first.
+    func take(_ replies: ReplyReader, assembler: inout EventAssembler) -> Outcome {
+        while true {
+            switch decoder.next(replies) {
+            case .needMore:
+                return .needMore
+            case .entry(let id, let data):
+                take(id, data)
+            case .end, .empty:
+                finishPage(assembler: &assembler)
+                return .taken
+            case .error(let text):
+                return .failed(ServerError(text).description)
+            case .protocolError(let text):
+                return .failed(text)
+            }
+        }
+    }
+
+    private func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
+        let count = data?.count ?? 0
+        guard !isCut, page.isEmpty || pageHeld + count <= 4 * Self.pageBytes else {
+            isCut = true
+            return
+        }
+        pageHeld += count
+        page.append((id, data.map { [UInt8]($0) }))
+    }
+
+    private func finishPage(assembler: inout EventAssembler) {
+        defer {
+            page = []
+            pageHeld = 0
+            isCut = false
+            decoder = StreamEntryDecoder(.range)
+        }
+        guard let oldest = page.last else {
             isExhausted = true
             return
         }
-        var page: [PendingBatch] = []
+        var full: [PendingBatch] = []
         var pending: PendingBatch?
-        for (id, data) in newestFirst.reversed() {
-            assembler.append(id, data, to: &pending)
-            if let full = pending, full.byteCount >= StreamReader.batchBytes {
-                page.append(full)
+        for (id, data) in page.reversed() {
+            if let data {
+                data.withUnsafeBytes { assembler.append(id, $0, to: &pending) }
+            } else {
+                assembler.append(id, nil, to: &pending)
+            }
+            if let batch = pending, batch.byteCount >= StreamReader.batchBytes {
+                full.append(batch)
                 pending = nil
             }
         }
-        if let pending { page.append(pending) }
-        let pageBytes = page.reduce(0) { $0 + $1.byteCount }
+        if let pending { full.append(pending) }
+        let pageBytes = full.reduce(0) { $0 + $1.byteCount }
         bytes += pageBytes
-        batches.append(contentsOf: page.reversed())
+        batches.append(contentsOf: full.reversed())
         reached = oldest.id
         next = oldest.id.predecessor
-        if newestFirst.count < pageCount || oldest.id == .zero { isExhausted = true }
-        let average = max(pageBytes / newestFirst.count, 256)
+        if !isCut, page.count < pageCount { isExhausted = true }
+        if oldest.id == .zero { isExhausted = true }
+        let average = max(pageBytes / page.count, 256)
         pageCount = min(max(Self.pageBytes / average, 16), pageCount * Self.maximumGrowth, 2048)
     }
 

@@ -9,6 +9,8 @@ enum LoopMessage: Sendable {
     /// The log holds what could be had from before the start: upgrades may be accepted.
     case logReady
     case batch(Batch)
+    /// The stream does not go on where it was read to.
+    case logBroken(Break)
     /// Whether the reader is connected to Redis.
     case redis(connected: Bool)
     case drain

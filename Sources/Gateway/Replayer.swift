@@ -14,13 +14,17 @@ final class Replayer: RedisLinkUser {
     /// How many may wait before those who have left are looked for: doubling keeps the cost of it small.
     private var sweepAt = minimumSweep
     private var rounds: Deque<Round> = []
-    private var historyReader = HistoryReader()
+    private var ranges = RangeReader()
+    /// Subscribers whose streams are not what the log was read from: they ask again when it has been told so, or soon.
+    private var parked: [Subscriber] = []
+    private var parkingTimer: TimerToken?
     private var complaints = RateLimit(perSecond: 1)
 
     /// Rounds of reading at once: enough to keep Redis busy, few enough that a storm of reconnects does not stand in
     /// its queue for seconds with their replies in memory.
     private static let maximumRounds = 32
     private static let minimumSweep = 256
+    private static let parkingMilliseconds: Int64 = 100
     /// How long Redis may be silent while an answer is owed.
     private static let silenceMilliseconds: Int64 = 5000
 
@@ -33,6 +37,8 @@ final class Replayer: RedisLinkUser {
         var answers: [ReplayRound.Answer] = []
         /// Facts of the global stream take two commands: the clock, and then the stream.
         var time: UInt64?
+        /// The log has broken since it began: what it comes to is about streams that are no more.
+        var isVoid = false
 
         init(subscriber: Subscriber, reading: ReplayRound) {
             self.subscriber = subscriber
@@ -82,7 +88,36 @@ final class Replayer: RedisLinkUser {
                 requests.flatMap { commands(for: $0, round.subscriber.channel) }, silence: Self.silenceMilliseconds)
         case .plan(let plan):
             finish(round, plan)
+        case .tooEarly:
+            park(round.subscriber)
         }
+    }
+
+    /// The log has broken: whoever is being read for is read for anew.
+    func logHasBroken() {
+        for round in rounds { round.isVoid = true }
+        unpark()
+    }
+
+    private func park(_ subscriber: Subscriber) {
+        parked.append(subscriber)
+        guard parkingTimer == nil else { return }
+        parkingTimer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: Self.parkingMilliseconds)) {
+            [unowned self] in unpark()
+        }
+    }
+
+    private func unpark() {
+        if let parkingTimer { loop.events.cancel(parkingTimer) }
+        parkingTimer = nil
+        let subscribers = parked
+        parked = []
+        for subscriber in subscribers { startOver(subscriber) }
+    }
+
+    private func startOver(_ subscriber: Subscriber) {
+        subscriber.isWaitingForHistory = false
+        if !subscriber.hasLeft { loop.advance(subscriber) }
     }
 
     private func finish(_ round: Round, _ plan: ReplayPlan) {
@@ -98,9 +133,7 @@ final class Replayer: RedisLinkUser {
         } else {
             loop.counters.replaysFromChannelStream += 1
             loop.counters.eventsReplayed += plan.sends.count
-            var builder = BatchBuilder(capacity: plan.sends.reduce(0) { $0 + $1.body.count + 160 })
-            for send in plan.sends { builder.append(id: send.id, body: send.body, channel: subscriber.channel) }
-            subscriber.position = .replaying(.init(batch: builder.sealForReplay(), next: 0, then: plan.next))
+            subscriber.position = .replaying(Subscriber.Replay(plan, of: subscriber.channel))
         }
         loop.advance(subscriber)
     }
@@ -115,9 +148,9 @@ final class Replayer: RedisLinkUser {
             return [.time, .xinfoStream(global)]
         case .channelFacts:
             return [.xinfoStream(loop.context.stream(of: channel.name))]
-        case .channelEntries(let from, let through, let count):
+        case .channelEntries(let from, let through, let count, _):
             return [.xrange(stream: loop.context.stream(of: channel.name), from: from, to: through, count: count)]
-        case .globalEntries(let from, let through, let count):
+        case .globalEntries(let from, let through, let count, _):
             return [.xrange(stream: global, from: from, to: through, count: count)]
         }
     }
@@ -130,69 +163,87 @@ final class Replayer: RedisLinkUser {
         // Whoever waited for an answer asks again, first of all.
         for round in rounds.reversed() { waiting.prepend(round.subscriber) }
         rounds.removeAll()
+        ranges = RangeReader()
     }
 
     func linkReceived() {
         while let round = rounds.first {
-            switch link.replies.nextReply() {
+            switch takeAnswer(for: round) {
             case .needMore:
                 return pump()
-            case .protocolError(let text):
-                return link.fail(text)
-            case .reply(let reply):
-                guard let failure = take(reply, for: round) else {
-                    link.answered()
-                    if round.answers.count == round.asked.count {
-                        rounds.removeFirst()
-                        let answers = round.answers
-                        step(round, round.reading.receive(answers, log: loop.log))
-                    }
-                    continue
+            case .taken:
+                link.answered()
+                guard round.answers.count == round.asked.count else { continue }
+                rounds.removeFirst()
+                if round.isVoid {
+                    startOver(round.subscriber)
+                } else {
+                    let answers = round.answers
+                    step(round, round.reading.receive(answers, log: loop.log))
                 }
-                return link.fail(failure)
+            case .failed(let text):
+                return link.fail(text)
             }
         }
         link.expectNothing()
         pump()
     }
 
-    /// Adds a reply to the round's answers. Returns why it cannot be used, if so.
-    private func take(_ reply: Reply, for round: Round) -> String? {
+    private enum Taken {
+        case needMore
+        case taken
+        /// Why the connection is of no use any more.
+        case failed(String)
+    }
+
+    /// Adds what the next reply says to the round's answers.
+    private func takeAnswer(for round: Round) -> Taken {
         switch round.asked[round.answers.count] {
-        case .globalFacts:
-            guard let time = round.time else {
-                round.time = reply.serverMilliseconds
-                return round.time == nil ? "TIME was answered with something else than the time" : nil
+        case .globalFacts, .channelFacts:
+            switch link.replies.nextReply() {
+            case .needMore: return .needMore
+            case .protocolError(let text): return .failed(text)
+            case .reply(let reply): return takeFacts(reply, for: round)
             }
-            round.time = nil
-            switch StreamInfo.parse(reply) {
-            case .info(let info):
-                var facts = info.facts
-                facts.serverMilliseconds = time
-                round.answers.append(.facts(facts))
-            case .missing:
-                round.answers.append(.facts(.missing(serverMilliseconds: time)))
-            case .failed(let error):
-                guard isAbsence(error, of: "the global stream") else { return error.description }
-                round.answers.append(.facts(.missing(serverMilliseconds: time)))
-            }
-        case .channelFacts:
-            switch StreamInfo.parse(reply) {
-            case .info(let info): round.answers.append(.facts(info.facts))
-            case .missing: round.answers.append(.facts(.missing()))
-            case .failed(let error):
-                guard isAbsence(error, of: "a channel's stream") else { return error.description }
-                round.answers.append(.facts(.missing()))
-            }
-        case .channelEntries(_, _, let count), .globalEntries(_, _, let count):
-            if let error = reply.errorText.map({ ServerError($0) }) {
-                guard isAbsence(error, of: "a stream") else { return error.description }
+        case .channelEntries(_, _, let count, let bytes), .globalEntries(_, _, let count, let bytes):
+            switch ranges.next(link.replies, of: round.subscriber.channel, count: count, limit: bytes) {
+            case .needMore:
+                return .needMore
+            case .answer(let answer):
+                round.answers.append(answer)
+                return .taken
+            case .refused(let error):
+                guard isAbsence(error, of: "a stream") else { return .failed(error.description) }
                 round.answers.append(.entries([], last: nil))
-                return nil
+                return .taken
+            case .protocolError(let text):
+                return .failed(text)
             }
-            round.answers.append(historyReader.entries(reply, of: round.subscriber.channel, askedFor: count))
         }
-        return nil
+    }
+
+    private func takeFacts(_ reply: Reply, for round: Round) -> Taken {
+        let isGlobal = round.asked[round.answers.count] == .globalFacts
+        if isGlobal, round.time == nil {
+            round.time = reply.serverMilliseconds
+            return round.time == nil ? .failed("TIME was answered with something else than the time") : .taken
+        }
+        let time = round.time ?? 0
+        round.time = nil
+        switch StreamInfo.parse(reply) {
+        case .info(let info):
+            var facts = info.facts
+            facts.serverMilliseconds = time
+            round.answers.append(.facts(facts))
+        case .missing:
+            round.answers.append(.facts(.missing(serverMilliseconds: time)))
+        case .failed(let error):
+            guard isAbsence(error, of: isGlobal ? "the global stream" : "a channel's stream") else {
+                return .failed(error.description)
+            }
+            round.answers.append(.facts(.missing(serverMilliseconds: time)))
+        }
+        return .taken
     }
 }
 
@@ -207,30 +258,6 @@ extension Replayer {
                 metadata: ["problem": "\(error)", "unreportedBefore": "\(suppressed)"])
         }
         return true
-    }
-}
-
-/// Picks a channel's events from a range of either stream.
-private struct HistoryReader {
-    mutating func entries(_ reply: Reply, of channel: Channel, askedFor count: Int) -> ReplayRound.Answer {
-        var found: [HistoryEntry] = []
-        var total = 0
-        var last = StreamID.zero
-        reply.forEachEntry { id, data in
-            total += 1
-            last = id
-            guard let data, isEvent(data, of: channel) else { return }
-            found.append(HistoryEntry(id: id, data: data))
-        }
-        return .entries(found, last: total >= count ? last : nil)
-    }
-
-    private mutating func isEvent(_ data: UnsafeRawBufferPointer, of channel: Channel) -> Bool {
-        switch EventJSON.scan(data) {
-        case .event(let range): channel.name.elementsEqual(data[range])
-        case .eventEscaped(let name): name == channel.name
-        case .malformed: false
-        }
     }
 }
 

@@ -9,34 +9,55 @@ import RedisStreams
 ///
 /// At first contact it pins the stream's last ID, fills the log with what lies before it, and then reads on from just
 /// there: a concrete ID and never `$`, so that no event falls between two reads. After a lost connection it reads on
-/// from the last ID it has had. Lives on one loop.
+/// from the last ID it has had. With each read it makes sure that the stream still is the one it has read from
+/// (``StreamContinuity``), and if not, where to go on. Lives on one loop.
 final class StreamReader: RedisLinkUser {
     private enum Phase {
         /// Asking for the stream's last ID.
         case pinning
         /// Reading backwards from the pinned ID.
         case filling(LogFill)
-        /// Reading what comes.
-        case following
+        case following(Reading)
+    }
+
+    /// What the next reply answers.
+    private enum Reading {
+        /// Whether the anchor is there. The events follow.
+        case anchor(StreamEntryDecoder, isThere: Bool)
+        /// How the stream stands, there being no anchor. The events follow.
+        case standing
+        /// What came after the last ID.
+        case events
+        /// The same, of a stream that may be another: to be read again.
+        case doubtfulEvents
+        /// How the stream stands, the anchor being gone. Nothing follows.
+        case examination
+        /// A page of the stream, backwards, in search of an entry that was read.
+        case search(StreamSearch)
     }
 
     private unowned let loop: GatewayLoop
     private let peers: [Mailbox<LoopMessage>]
     private lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
     private var phase = Phase.pinning
-    /// Redis' clock at first contact, until it has said how the stream stands.
-    private var pinTime: UInt64?
+    /// Redis' clock, until it has said how the stream stands.
+    private var serverTime: UInt64?
     private var index: BucketIndex
-    private var lastID = StreamID.zero
+    private var continuity = StreamContinuity(nil)
+    private var lastBreak: Break?
     private var entries = StreamEntryDecoder()
     private var pending: PendingBatch?
     private lazy var assembler = EventAssembler(loop: loop)
+    /// Whether it was said that Redis is there.
+    private var isAnnounced = false
 
     /// A batch is handed on when it has so many bytes, even if the reply goes on: large enough that a burst costs one
     /// write for each connection, small enough that it does not wait for the whole reply.
     static let batchBytes = 256 * 1024
     /// A blocking read that is silent for longer than its block time by this is dead.
     static let silenceAllowance: Int64 = 2000
+    /// How long one read waits at the most, so that another stream is noticed even where it brings nothing new.
+    static let maximumBlock = 1000
 
     init(loop: GatewayLoop, peers: [Mailbox<LoopMessage>]) {
         self.loop = loop
@@ -57,60 +78,85 @@ final class StreamReader: RedisLinkUser {
         switch phase {
         case .pinning, .filling:
             phase = .pinning
-            pinTime = nil
+            serverTime = nil
             link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
         case .following:
             readOn()
-            broadcast(.redis(connected: true))
         }
     }
 
     func linkWasLost() {
         publish()
         entries = StreamEntryDecoder()
+        isAnnounced = false
         broadcast(.redis(connected: false))
     }
 
     func linkReceived() {
-        switch phase {
-        case .pinning: receivePin()
-        case .filling(let fill): receivePage(fill)
-        case .following: receiveEvents()
+        while link.isReady {
+            let isDone =
+                switch phase {
+                case .pinning: receivePin()
+                case .filling(let fill): receivePage(fill)
+                case .following(let reading): receive(reading)
+                }
+            if isDone { return }
         }
+    }
+
+    /// The next whole reply; nil if more bytes are needed or the link was dropped.
+    private func nextReply() -> Reply? {
+        switch link.replies.nextReply() {
+        case .needMore:
+            return nil
+        case .protocolError(let text):
+            link.fail(text)
+            return nil
+        case .reply(let reply):
+            return reply
+        }
+    }
+
+    /// The answers to `TIME` and `XINFO STREAM`; nil until both are there, or when the link was dropped.
+    private func nextStanding() -> (info: StreamInfo?, serverMilliseconds: UInt64)? {
+        while let reply = nextReply() {
+            guard let time = serverTime else {
+                serverTime = reply.serverMilliseconds
+                guard serverTime != nil else {
+                    let problem = reply.errorText.map { ServerError($0).description }
+                    link.fail(problem ?? "TIME was answered with something else than the time")
+                    return nil
+                }
+                continue
+            }
+            serverTime = nil
+            switch StreamInfo.parse(reply) {
+            case .info(let info): return (info, time)
+            case .missing: return (nil, time)
+            case .failed(let error):
+                link.fail(error.description)
+                return nil
+            }
+        }
+        return nil
     }
 
     // MARK: Start
 
-    private func receivePin() {
-        switch link.replies.nextReply() {
-        case .needMore:
-            return
-        case .protocolError(let text):
-            return link.fail(text)
-        case .reply(let reply):
-            guard let time = pinTime else {
-                pinTime = reply.serverMilliseconds
-                guard pinTime != nil else { return link.fail("TIME was answered with something else than the time") }
-                return receivePin()
-            }
-            let pinned: StreamFacts
-            switch StreamInfo.parse(reply) {
-            case .info(let info): pinned = info.facts
-            case .missing: pinned = .missing()
-            case .failed(let error): return link.fail(error.description)
-            }
-            link.answered()
-            lastID = pinned.lastGenerated
-            let isMissing = lastID == .zero
-            // What was in a stream that is gone is not known: the log can speak only for what comes from now on, and
-            // the clock was read before the stream was looked for.
-            let through = isMissing ? StreamID(milliseconds: time, sequence: 0).predecessor : lastID
-            let fill = LogFill(
-                through: through, isTrimmed: pinned.trimmed, capacity: loop.context.settings.historyBytes,
-                deadline: loop.now.advanced(byMilliseconds: LogFill.maximumMilliseconds))
-            phase = .filling(fill)
-            if isMissing { finishFilling(fill) } else { askPage(fill) }
-        }
+    /// Returns whether nothing more can be done for now; so do the functions below.
+    private func receivePin() -> Bool {
+        guard let (info, time) = nextStanding() else { return true }
+        link.answered()
+        continuity = StreamContinuity(info)
+        // What was in a stream that is gone is not known: the log can speak only for what comes from now on, and
+        // the clock was read before the stream was looked for.
+        let through = info?.lastGeneratedID ?? StreamID(milliseconds: time, sequence: 0).predecessor
+        let fill = LogFill(
+            through: through, isTrimmed: info?.facts.trimmed ?? true, capacity: loop.context.settings.historyBytes,
+            deadline: loop.now.advanced(byMilliseconds: LogFill.maximumMilliseconds))
+        phase = .filling(fill)
+        if info == nil { finishFilling(fill) } else { askPage(fill) }
+        return false
     }
 
     private func askPage(_ fill: LogFill) {
@@ -119,86 +165,251 @@ final class StreamReader: RedisLinkUser {
             silence: Self.silenceAllowance + LogFill.maximumMilliseconds)
     }
 
-    private func receivePage(_ fill: LogFill) {
-        switch link.replies.nextReply() {
+    private func receivePage(_ fill: LogFill) -> Bool {
+        switch fill.take(link.replies, assembler: &assembler) {
         case .needMore:
-            return
-        case .protocolError(let text):
-            return link.fail(text)
-        case .reply(let reply):
-            if let text = reply.errorText { return link.fail(ServerError(text).description) }
-            fill.take(reply, assembler: &assembler)
+            return true
+        case .failed(let text):
+            link.fail(text)
+            return true
+        case .taken:
             if fill.isDone(now: loop.now) { finishFilling(fill) } else { askPage(fill) }
+            return false
         }
     }
 
     private func finishFilling(_ fill: LogFill) {
         broadcast(.logOpened(floor: fill.floor, lastID: fill.through))
         index = BucketIndex(historyBytes: loop.context.settings.historyBytes)
+        lastBreak = nil
         let count = fill.eventCount
         fill.forEachBatch { batch in broadcast(.batch(batch.seal(index: &index))) }
-        phase = .following
         loop.logger.info(
             "reading events",
             metadata: [
                 "stream": "\(String(decoding: loop.context.globalStream, as: UTF8.self))",
-                "after": "\(lastID)", "eventsInMemory": "\(count)",
+                "after": "\(continuity.lastID)", "eventsInMemory": "\(count)",
             ])
         readOn()
-        broadcast(.redis(connected: true))
+        announce()
         broadcast(.logReady)
+    }
+
+    private func announce() {
+        guard !isAnnounced else { return }
+        isAnnounced = true
+        broadcast(.redis(connected: true))
     }
 
     // MARK: Following
 
+    /// Asks whether the stream is still the same, and for what comes next: in one pipeline, which Redis carries out in one
+    /// go as long as there is something to read. What it then waits for is the next thing that is written.
     private func readOn() {
+        let stream = loop.context.globalStream
         let settings = loop.context.settings
-        link.send(
-            [
-                .xread(
-                    count: settings.redisStreamReadCount, blockMilliseconds: settings.redisStreamReadBlockMs,
-                    stream: loop.context.globalStream, after: lastID)
-            ],
-            silence: Int64(settings.redisStreamReadBlockMs) + Self.silenceAllowance)
+        let block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
+        let check: [Command]
+        if let anchor = continuity.anchor {
+            check = [.xrange(stream: stream, from: anchor.id, to: anchor.id, count: 1)]
+            phase = .following(.anchor(StreamEntryDecoder(.range), isThere: false))
+        } else {
+            check = [.time, .xinfoStream(stream)]
+            serverTime = nil
+            phase = .following(.standing)
+        }
+        let read = Command.xread(
+            count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream, after: continuity.lastID)
+        link.send(check + [read], silence: Int64(block) + Self.silenceAllowance)
     }
 
-    private func receiveEvents() {
+    private func receive(_ reading: Reading) -> Bool {
+        switch reading {
+        case .anchor(let decoder, let isThere): receiveAnchor(decoder, isThere: isThere)
+        case .standing: receiveStanding()
+        case .events: receiveEvents()
+        case .doubtfulEvents: receiveDoubtfulEvents()
+        case .examination: receiveExamination()
+        case .search(let search): receive(search)
+        }
+    }
+
+    private func receiveAnchor(_ decoder: StreamEntryDecoder, isThere: Bool) -> Bool {
+        var decoder = decoder
+        var isThere = isThere
+        while true {
+            switch decoder.next(link.replies) {
+            case .needMore:
+                phase = .following(.anchor(decoder, isThere: isThere))
+                return true
+            case .entry(let id, let data):
+                guard let anchor = continuity.anchor, let data, id == anchor.id else { continue }
+                isThere = data.elementsEqual(anchor.data)
+            case .end, .empty:
+                if isThere { wasVerified() } else { phase = .following(.doubtfulEvents) }
+                return false
+            case .error(let text):
+                link.fail(ServerError(text).description)
+                return true
+            case .protocolError(let text):
+                link.fail(text)
+                return true
+            }
+        }
+    }
+
+    private func wasVerified() {
+        link.answered()
+        announce()
+        phase = .following(.events)
+    }
+
+    private func receiveStanding() -> Bool {
+        guard let (info, time) = nextStanding() else { return true }
+        let verdict = continuity.judge(info, serverMilliseconds: time)
+        guard verdict == .continues else {
+            phase = .following(.doubtfulEvents)
+            return false
+        }
+        continuity.accept(verdict, info)
+        wasVerified()
+        return false
+    }
+
+    private func receiveEvents() -> Bool {
         while true {
             switch entries.next(link.replies) {
             case .needMore:
-                return publish()
+                publish()
+                return true
             case .entry(let id, let data):
                 take(id, data)
             case .end:
-                link.answered()
                 publish()
                 readOn()
+                return false
             case .empty:
-                link.answered()
                 loop.counters.streamLagMilliseconds = 0
                 readOn()
+                return false
             case .error(let text):
                 publish()
-                return link.fail(ServerError(text).description)
+                link.fail(ServerError(text).description)
+                return true
             case .protocolError(let text):
                 publish()
-                return link.fail(text)
+                link.fail(text)
+                return true
             }
         }
     }
 
     private func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
-        lastID = id
+        continuity.read(id)
         loop.counters.eventsRead += 1
         assembler.append(id, data, to: &pending)
+        if let data { continuity.anchor(id, data) }
         if let bytes = pending?.byteCount, bytes >= Self.batchBytes { publish() }
     }
 
     /// Hands the events gathered so far to all loops.
     private func publish() {
         guard let ended = pending.take() else { return }
-        let age = WallClock.nowMilliseconds() - Int64(clamping: lastID.milliseconds)
+        let age = WallClock.nowMilliseconds() - Int64(clamping: continuity.lastID.milliseconds)
         loop.counters.streamLagMilliseconds = Int(max(age, 0))
         broadcast(.batch(ended.seal(index: &index)))
+    }
+
+    // MARK: Another stream
+
+    private func receiveDoubtfulEvents() -> Bool {
+        while true {
+            switch entries.next(link.replies) {
+            case .needMore:
+                return true
+            case .entry:
+                continue
+            case .end, .empty:
+                serverTime = nil
+                phase = .following(.examination)
+                link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
+                return false
+            case .error(let text):
+                link.fail(ServerError(text).description)
+                return true
+            case .protocolError(let text):
+                link.fail(text)
+                return true
+            }
+        }
+    }
+
+    private func receiveExamination() -> Bool {
+        guard let (info, time) = nextStanding() else { return true }
+        switch continuity.judge(info, serverMilliseconds: time) {
+        case .continues, .hole, .replaced:
+            goOn(with: continuity.judge(info, serverMilliseconds: time), info)
+        case .differs(let from):
+            guard let info else { return false }
+            search(StreamSearch(info: info, from: from, lastID: continuity.lastID))
+        }
+        return false
+    }
+
+    private func search(_ search: StreamSearch) {
+        phase = .following(.search(search))
+        link.send(
+            [
+                .xrevrange(
+                    stream: loop.context.globalStream, from: search.next, to: .zero, count: StreamSearch.pageCount)
+            ],
+            silence: Self.silenceAllowance)
+    }
+
+    private func receive(_ search: StreamSearch) -> Bool {
+        switch search.take(link.replies, log: loop.log) {
+        case .needMore:
+            return true
+        case .failed(let text):
+            link.fail(text)
+            return true
+        case .goOn:
+            self.search(search)
+        case .ended(let common, let isNewest):
+            let verdict = continuity.judge(
+                search.info, common: common, isNewest: isNewest, known: loop.log.floor,
+                knownCount: UInt64(loop.log.eventCount))
+            goOn(with: verdict, search.info)
+        }
+        return false
+    }
+
+    private func goOn(with verdict: StreamContinuity.Verdict, _ info: StreamInfo?) {
+        publish()
+        let before = continuity.lastID
+        continuity.accept(verdict, info)
+        switch verdict {
+        case .continues, .differs:
+            break
+        case .hole(let floor):
+            breakLog(common: loop.log.lastID, floor: floor)
+            loop.logger.warning(
+                "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",
+                metadata: ["after": "\(before)", "goingOnAfter": "\(floor)"])
+        case .replaced(let common, let floor):
+            breakLog(common: common, floor: floor)
+            loop.logger.warning(
+                "the global stream is not the one that was read (deleted, flushed, or another primary's); reading on as far back as the two agree",
+                metadata: ["readThrough": "\(before)", "goingOnAfter": "\(continuity.lastID)"])
+        }
+        link.answered()
+        readOn()
+    }
+
+    private func breakLog(common: StreamID, floor: StreamID) {
+        let next = Break(common: common, floor: floor, after: lastBreak, index: &index)
+        lastBreak = next
+        loop.counters.streamBreaks += 1
+        broadcast(.logBroken(next))
     }
 }

@@ -19,20 +19,13 @@ final class Subscriber {
         case replaying(Replay)
     }
 
-    struct Replay {
-        var batch: Batch
-        /// The first event of the batch that was not handed to the socket.
-        var next: Int
-        var then: ReplayPlan.Next
-    }
-
     unowned let connection: Connection
     let members: ChannelMembers
     var memberIndex = -1
     var position: Position = .live
     var exceptions = Exceptions()
     /// How far the log had read when it came.
-    let arrival: StreamID
+    var arrival: StreamID
     /// A round of reading is queued or under way.
     var isWaitingForHistory = false
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.

@@ -81,6 +81,12 @@ public struct Figure: Sendable {
         Figure("redis_reconnects", .counter, "Times that a lost connection to Redis was made again.") {
             $0.redisReconnects
         },
+        Figure(
+            "stream_breaks", .counter,
+            "Times that the global stream did not go on where it had been read to (flushed, failed over, trimmed unread)."
+        ) {
+            $0.streamBreaks
+        },
         Figure("stream_lag_ms", .gauge, "Age of the newest event when it was read, in milliseconds; 0 when idle.") {
             $0.streamLagMilliseconds
         },

@@ -42,6 +42,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var redisConnected = 0
     /// Lost connections to Redis that were made again.
     public var redisReconnects = 0
+    /// Times that the global stream did not go on where it had been read to; counted by the reader's owner only.
+    public var streamBreaks = 0
     /// When last read: now less the newest event's ID; 0 when idle. Set by the reader's owner only.
     public var streamLagMilliseconds = 0
 

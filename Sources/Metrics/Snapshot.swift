@@ -42,6 +42,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.closedByError += other.closedByError
         figures.redisConnected = max(figures.redisConnected, other.redisConnected)
         figures.redisReconnects += other.redisReconnects
+        figures.streamBreaks += other.streamBreaks
         figures.streamLagMilliseconds = max(figures.streamLagMilliseconds, other.streamLagMilliseconds)
     }
 }

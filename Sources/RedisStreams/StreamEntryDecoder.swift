@@ -1,8 +1,16 @@
 public import EventLog
 
-/// Takes the entries out of an answer to `XREAD` of one stream while it is still arriving: a reply of a thousand large
-/// events never stands in memory whole.
+/// Takes the entries out of an answer to `XREAD` of one stream, or to `XRANGE` or `XREVRANGE`, while it is still arriving:
+/// a reply of a thousand large events never stands in memory whole.
 public struct StreamEntryDecoder {
+    /// What the entries are wrapped in.
+    public enum Shape: Sendable {
+        /// A list of streams, of which there is one.
+        case xread
+        /// The bare list of entries.
+        case range
+    }
+
     public enum Event {
         /// More bytes are needed; the entries so far were handed out.
         case needMore
@@ -14,7 +22,7 @@ public struct StreamEntryDecoder {
         case empty
         /// Redis answered with this error.
         case error(String)
-        /// Not an answer to `XREAD`: a sentence.
+        /// Not an answer to the command: a sentence.
         case protocolError(String)
     }
 
@@ -30,8 +38,17 @@ public struct StreamEntryDecoder {
     private var consumed = 0
     /// The parser has nothing more to give before the next bytes, or before the reply was taken to its end.
     private var progress: ReplyReader.Progress?
+    private let shape: Shape
 
-    public init() {}
+    public init(_ shape: Shape = .xread) { self.shape = shape }
+
+    /// For sentences.
+    private var command: String {
+        switch shape {
+        case .xread: "XREAD"
+        case .range: "a range query"
+        }
+    }
 
     /// The next event. After ``Event/needMore`` call it again when the reader was fed.
     public mutating func next(_ reader: ReplyReader) -> Event {
@@ -44,7 +61,7 @@ public struct StreamEntryDecoder {
                 return .needMore
             case .complete:
                 // All tokens of a reply are there, and still it is not what was expected.
-                return .protocolError("Redis answered XREAD with something else than entries")
+                return .protocolError("Redis answered \(command) with something else than entries")
             case .failed(let text):
                 return .protocolError(text)
             case nil:
@@ -71,7 +88,7 @@ public struct StreamEntryDecoder {
         }
     }
 
-    /// `*1 *2 <stream> *n`, a null or an error.
+    /// `*1 *2 <stream> *n` or `*n`, a null or an error.
     private mutating func decodeHead(_ tape: ReplyTape) -> Event? {
         let tokens = tape.tokens
         guard consumed < tokens.count else { return nil }
@@ -87,16 +104,20 @@ public struct StreamEntryDecoder {
             consumed += 1
             finish(tape)
             return .error(text)
+        case .array(let count) where shape == .range:
+            consumed += 1
+            phase = .entries(left: count)
+            return decode(tape)
         case .array(count: 1):
             guard tokens.count >= consumed + 4 else { return nil }
             guard case .array(count: 2) = tokens[consumed + 1], case .string = tokens[consumed + 2],
                 case .array(let count) = tokens[consumed + 3]
-            else { return .protocolError("Redis answered XREAD with something else than a stream's entries") }
+            else { return .protocolError("Redis answered \(command) with something else than a stream's entries") }
             consumed += 4
             phase = .entries(left: count)
             return decode(tape)
         case .array, .string, .status, .integer:
-            return .protocolError("Redis answered XREAD with something else than a stream's entries")
+            return .protocolError("Redis answered \(command) with something else than a stream's entries")
         }
     }
 
@@ -108,7 +129,7 @@ public struct StreamEntryDecoder {
         guard tokens.count >= consumed + 3 else { return nil }
         guard case .array(count: 2) = tokens[consumed], case .string(let offset, let length) = tokens[consumed + 1],
             let id = StreamID(text: tape.bytes(offset, length))
-        else { return .protocolError("Redis answered XREAD with an entry that has no ID") }
+        else { return .protocolError("Redis answered \(command) with an entry that has no ID") }
         var data: UnsafeRawBufferPointer?
         var end = consumed + 3
         switch tokens[consumed + 2] {
@@ -119,7 +140,7 @@ public struct StreamEntryDecoder {
             guard tokens.count >= end else { return nil }
             data = Self.data(tape, tokens[consumed + 3..<end])
         case .string, .status, .error, .integer:
-            return .protocolError("Redis answered XREAD with an entry that has no fields")
+            return .protocolError("Redis answered \(command) with an entry that has no fields")
         }
         consumed = end
         phase = .entries(left: left - 1)
@@ -141,7 +162,7 @@ public struct StreamEntryDecoder {
     private mutating func decodeEnd(_ tape: ReplyTape) -> Event? {
         // Fields that are arrays themselves put more on the tape than was counted.
         guard consumed == tape.tokens.count else {
-            return .protocolError("Redis answered XREAD with more than a stream's entries")
+            return .protocolError("Redis answered \(command) with more than a stream's entries")
         }
         guard isComplete else { return nil }
         finish(tape)

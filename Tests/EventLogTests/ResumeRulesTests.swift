@@ -351,7 +351,7 @@ import Testing
         setting.redis.now = 10_011
         var session = setting.session(.claimed(.ms(9000)))
         while let request = session.request {
-            if case .globalEntries(_, let through, _) = request, through > .ms(9000) { setting.redis.global.trim(1) }
+            if case .globalEntries(_, let through, _, _) = request, through > .ms(9000) { setting.redis.global.trim(1) }
             session.receive(
                 setting.redis.answer(request, channel: 0, time: setting.redis.now), log: setting.gateway.log)
         }

@@ -4,7 +4,7 @@
 struct SimulatedSession {
     enum State {
         case reading(ReplayRound, [ReplayRound.Request], [ReplayRound.Answer])
-        case sending(ArraySlice<ReplayPlan.Send>, then: ReplayPlan.Next)
+        case sending(ReplayPlan, next: Int)
         case following(EventNumber, at: StreamID, Exceptions)
     }
 
@@ -24,6 +24,8 @@ struct SimulatedSession {
     private(set) var roundsOnTheSpot = 0
     /// An event passed over because an awaited twin was taken for it.
     private(set) var passedOver: [StreamID] = []
+    /// Whether it lets go of what is left of a page, as a gateway does for a slow reader.
+    var letsGo: () -> Bool = { false }
     var maximumWindows = 256
     var maximumSpanInSkews: UInt64 = 64
 
@@ -50,6 +52,7 @@ struct SimulatedSession {
         rounds += 1
         var round = ReplayRound(
             channel: channel, resume: resume, exceptions: exceptions, skewMilliseconds: skew, log: log)
+        self.resume = round.resume
         round.maximumWindows = maximumWindows
         round.maximumSpanInSkews = maximumSpanInSkews
         go(round, round.start())
@@ -58,7 +61,8 @@ struct SimulatedSession {
     private mutating func go(_ round: ReplayRound, _ step: ReplayRound.Step) {
         switch step {
         case .ask(let requests): state = .reading(round, requests, [])
-        case .plan(let plan): state = .sending(plan.sends[...], then: plan.next)
+        case .plan(let plan): state = .sending(plan, next: 0)
+        case .tooEarly: preconditionFailure("the simulated stream never becomes another one")
         }
     }
 
@@ -89,12 +93,16 @@ struct SimulatedSession {
         switch state {
         case .reading:
             return nil
-        case .sending(var sends, let next):
-            if let send = sends.popFirst() {
-                state = .sending(sends, then: next)
-                return Delivery(id: send.id, body: send.body, isFromLog: false)
+        case .sending(let plan, let index):
+            if index > 0, index < plan.sends.count, letsGo(), let point = plan.resumePoint(before: index) {
+                begin(point, log: log)
+                return nil
             }
-            switch next {
+            if index < plan.sends.count {
+                state = .sending(plan, next: index + 1)
+                return Delivery(id: plan.sends[index].id, body: plan.sends[index].body, isFromLog: false)
+            }
+            switch plan.next {
             case .log(let number, let place, let exceptions):
                 self.exceptions = exceptions
                 state = .following(number, at: place, exceptions)

@@ -26,6 +26,8 @@ struct SimulatedClient {
     /// The same of all its connections: an event too many among equal ones shows only at the last of them.
     private var allDoubtful: [(id: StreamID, removedThrough: StreamID)] = []
     private var highestGlobal = StreamID.zero
+    /// The first ID the global stream held when the last plan was made.
+    private var firstAtPlan = StreamID.zero
     private var passedOver: [StreamID] = []
 
     init(channel: Int) { self.channel = channel }
@@ -98,7 +100,7 @@ struct SimulatedClient {
         guard !wasGivenAnID, polled.isEmpty else { return }
         let isFuture = lastID > redis.global.lastGenerated
         let written = own(redis).filter { redis.events[$0].globalID.map { isFuture || $0 <= lastID } ?? false }
-        for event in written where had.insert(event).inserted { mayRepeat.insert(event) }
+        for event in written where had.insert(event).inserted || isFuture { mayRepeat.insert(event) }
     }
 
     private mutating func noteDoubt(_ redis: SimulatedRedis, log: EventLog) {
@@ -112,6 +114,7 @@ struct SimulatedClient {
 
     mutating func receive(_ answer: ReplayRound.Answer, _ redis: SimulatedRedis, log: EventLog) {
         session?.receive(answer, log: log)
+        if session?.request == nil, redis.global.isTrimmed { firstAtPlan = redis.global.entries.first?.id ?? .max }
         noteDoubt(redis, log: log)
         noteAmbiguousClaim(redis)
         noteNow(redis)
@@ -145,25 +148,26 @@ struct SimulatedClient {
             return redis.events[event].body == delivery.body && id + UInt64(skew) + 1 >= delivery.id.milliseconds
                 && id <= delivery.id.milliseconds + 3 * UInt64(skew) + 2
         }
-        // An ID that is gone from the global stream is the channel's, if it is one of its.
-        let isGlobal = delivery.isFromLog || !redis.global.isRemoved(delivery.id)
+        // An ID that was gone from the global stream is the channel's, if it is one of its.
+        let isGlobal = delivery.isFromLog || delivery.id >= firstAtPlan
         let underChannel = equal.first { redis.events[$0].channelID == delivery.id }
         let underGlobal = isGlobal ? equal.first { redis.events[$0].globalID == delivery.id } : nil
         // Equal events cannot be told apart: any of them that was not had is as good as another.
         let exact = underGlobal ?? underChannel
-        let own = exact.flatMap { !had.contains($0) || isAllowedTwice($0, redis, skew: UInt64(skew)) ? $0 : nil }
-        guard let event = own ?? equal.first(where: { !had.contains($0) }) ?? exact ?? equal.first else {
+        let preferred = exact.flatMap { !had.contains($0) || isAllowedTwice($0, redis, skew: UInt64(skew)) ? $0 : nil }
+        guard let event = preferred ?? equal.first(where: { !had.contains($0) }) ?? exact ?? equal.first else {
             return .wrong("was given \(delivery.id), which is no event of its channel near that ID")
         }
 
+        let isUnique = own(redis).filter { redis.events[$0].body == delivery.body }.count == 1
         if underGlobal != nil {
             guard delivery.isFromLog || underChannel == nil else { return record(event, delivery, redis, skew: skew) }
             if delivery.id <= highestGlobal, !had.contains(event) {
                 return .wrong("was given \(delivery.id) behind \(highestGlobal)")
             }
             highestGlobal = max(highestGlobal, delivery.id)
-        } else if equal.count == 1, !had.contains(event), !excused.contains(event),
-            let id = redis.events[event].globalID, id < highestGlobal
+        } else if isUnique, !had.contains(event), !excused.contains(event), let id = redis.events[event].globalID,
+            id < highestGlobal
         {
             return .wrong("was given \(delivery.id), globally \(id), behind \(highestGlobal)")
         }
@@ -210,9 +214,11 @@ struct SimulatedClient {
         allDoubtful.contains { doubt in
             own(redis).contains { other in
                 guard other != event, redis.events[other].body == redis.events[event].body else { return false }
-                let id = redis.events[other].channelID.milliseconds
                 let removed = doubt.removedThrough.milliseconds
-                return max(id, removed) - min(id, removed) <= 2 * skew
+                return [redis.events[other].channelID, redis.events[other].globalID].contains { id in
+                    guard let id = id?.milliseconds else { return false }
+                    return max(id, removed) - min(id, removed) <= 2 * skew
+                }
             }
         }
     }

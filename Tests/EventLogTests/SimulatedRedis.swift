@@ -110,9 +110,9 @@ struct SimulatedRedis {
         switch request {
         case .globalFacts: .facts(facts(global, time: time))
         case .channelFacts: .facts(facts(channels[channel], time: time))
-        case .channelEntries(let from, let through, let count):
+        case .channelEntries(let from, let through, let count, _):
             answer(channels[channel].range(from, through), channel: channel, count: count)
-        case .globalEntries(let from, let through, let count):
+        case .globalEntries(let from, let through, let count, _):
             answer(global.range(from, through), channel: channel, count: count)
         }
     }

@@ -27,6 +27,7 @@ struct FigureTests {
         counters.closedByError = 19
         counters.redisConnected = 1
         counters.redisReconnects = 21
+        counters.streamBreaks = 23
         counters.streamLagMilliseconds = 22
         return counters
     }
@@ -55,7 +56,7 @@ struct FigureTests {
                 "sluice_connections_closed_total{reason=drain} 17",
                 "sluice_connections_closed_total{reason=expired} 18",
                 "sluice_connections_closed_total{reason=error} 19", "sluice_redis_connected 1",
-                "sluice_redis_reconnects_total 21", "sluice_stream_lag_ms 22",
+                "sluice_redis_reconnects_total 21", "sluice_stream_breaks_total 23", "sluice_stream_lag_ms 22",
             ])
     }
 

@@ -1,0 +1,60 @@
+/// Where the global stream, as it was read, does not go on without a gap: entries were removed before they were read, or
+/// another stream has taken its place (it was deleted, or another primary took over).
+///
+/// It takes a number like an event. A cursor before it is given what the log holds up to there, and then goes on from
+/// ``resume`` by the rules for a place that is known: what the log behind the break does not reach is looked for in Redis.
+public struct Break: Equatable, Sendable {
+    public let number: EventNumber
+    /// IDs up to this one mean behind the break what they meant before it.
+    public let common: StreamID
+    /// The log behind the break has every event of the global stream above this ID. Not below ``common``.
+    public let floor: StreamID
+    /// The least ``common`` of all breaks before this one, and the number of the last of those.
+    let before: (common: StreamID, number: EventNumber)?
+
+    /// - Parameters:
+    ///   - index: the reader's, of which it takes the next number.
+    ///   - previous: the break before.
+    public init(common: StreamID, floor: StreamID, after previous: Break?, index: inout BucketIndex) {
+        number = index.skip()
+        self.common = common
+        self.floor = max(floor, common)
+        before = previous.map { (min($0.common, $0.before?.common ?? .max), $0.number) }
+    }
+
+    /// Whether the ID of a place in the log, which a cursor with this number has, means the same behind the break.
+    func keepsMeaning(of place: StreamID, at cursor: EventNumber) -> Bool {
+        guard place <= common else { return false }
+        guard let before, cursor < before.number else { return true }
+        return place <= before.common
+    }
+
+    public static func == (a: Break, b: Break) -> Bool {
+        a.number == b.number && a.common == b.common && a.floor == b.floor
+    }
+}
+
+extension EventLog {
+    /// What a cursor can be given next.
+    public enum Outlook: Equatable, Sendable {
+        /// Its channel's events in memory with numbers above it, up to this one.
+        case held(through: EventNumber)
+        /// The log has let go of what comes next: it has to be read from Redis from this place on.
+        case elsewhere(StreamID)
+        /// What comes next is gone for good: it lay before a break, and neither the log nor Redis has it.
+        case gone
+    }
+
+    /// - Parameters:
+    ///   - cursor: everything up to this number was given.
+    ///   - place: the ID that the cursor stands for.
+    public func outlook(after cursor: EventNumber, at place: StreamID) -> Outlook {
+        guard let lastBreak, cursor < lastBreak.number else {
+            return cursor < heldNumber ? .elsewhere(place) : .held(through: lastNumber)
+        }
+        // Everything before the break was had.
+        if cursor + 1 == lastBreak.number { return .elsewhere(lastBreak.common) }
+        if cursor >= heldNumber { return .held(through: lastBreak.number - 1) }
+        return lastBreak.keepsMeaning(of: place, at: cursor) ? .elsewhere(place) : .gone
+    }
+}

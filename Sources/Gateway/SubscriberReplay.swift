@@ -1,0 +1,54 @@
+import EventLog
+
+extension Subscriber {
+    /// What a round of reading from Redis found, while it is being sent.
+    struct Replay {
+        let batch: Batch
+        /// The first event of the batch that was not handed to the socket.
+        var next = 0
+        var then: ReplayPlan.Next
+        /// Where to go on if what is left from each event of the batch on is let go; nil where that cannot be said.
+        private let restarts: [ResumePoint?]
+        private var lease: ReplayBudget.Lease?
+
+        init(_ plan: ReplayPlan, of channel: Channel) {
+            var builder = BatchBuilder(capacity: plan.sends.reduce(0) { $0 + $1.body.count + 160 })
+            for send in plan.sends { builder.append(id: send.id, body: send.body, channel: channel) }
+            batch = builder.sealForReplay()
+            then = plan.next
+            restarts = plan.sends.indices.map { plan.resumePoint(before: $0) }
+        }
+
+        private var footprint: Int { batch.footprint + restarts.count * MemoryLayout<ResumePoint?>.stride }
+
+        /// The socket takes no more for now. Returns where to go on later if what is left must not wait in memory.
+        mutating func wait(within budget: ReplayBudget) -> ResumePoint? {
+            if lease != nil { return nil }
+            lease = budget.lease(footprint)
+            return lease == nil && restarts.indices.contains(next) ? restarts[next] : nil
+        }
+    }
+}
+
+/// Bytes of replays that wait in memory for sockets that take no more. Beyond a loop's share a replay is let go, and what
+/// is left of it read again when the socket takes more: many slow readers cost Redis some reading, not us memory.
+final class ReplayBudget {
+    static let bytes = 2 * 1024 * 1024
+    private var held = 0
+
+    /// A part of the budget, given back when it is let go of.
+    final class Lease {
+        private let budget: ReplayBudget
+        private let bytes: Int
+
+        fileprivate init(_ budget: ReplayBudget, _ bytes: Int) {
+            self.budget = budget
+            self.bytes = bytes
+            budget.held += bytes
+        }
+
+        deinit { budget.held -= bytes }
+    }
+
+    func lease(_ bytes: Int) -> Lease? { held + bytes <= Self.bytes ? Lease(self, bytes) : nil }
+}

@@ -1,0 +1,139 @@
+public import EventLog
+
+/// Whether the global stream still is the one that was read, and nothing was removed from it unread.
+///
+/// IDs alone do not tell: a stream that was deleted and written anew, or another primary's, may have lower ones, or the
+/// same ones for other entries. What tells is an entry that was read, the anchor: as long as it is there with the same
+/// bytes, the stream is the same, and, since streams are trimmed from their beginning, all behind it is there too. Only
+/// when it is not, `XINFO STREAM` is asked, and judged here. Sans-I/O.
+public struct StreamContinuity: Sendable {
+    /// An entry that was read.
+    public struct Anchor: Equatable, Sendable {
+        public let id: StreamID
+        public let data: [UInt8]
+    }
+
+    public enum Verdict: Equatable, Sendable {
+        /// Nothing is lost: read on.
+        case continues
+        /// Entries were removed before they were read. What comes next has an ID above `floor`.
+        case hole(floor: StreamID)
+        /// The stream begins anew.
+        /// - Parameters:
+        ///   - common: IDs up to here are in the past still.
+        ///   - floor: whatever is written from now on has an ID above it.
+        case replaced(common: StreamID, floor: StreamID)
+        /// It has entries that were not read where all should have been: look for the last one that was, from this ID on
+        /// backwards.
+        case differs(from: StreamID)
+    }
+
+    /// Everything up to this ID was read.
+    public private(set) var lastID: StreamID
+    public private(set) var anchor: Anchor?
+    /// Entries ever added up to ``lastID``; nil when that is not known (before Redis 7 it never is).
+    private var added: UInt64?
+    /// There was no stream when it was looked for last.
+    private var isMissing: Bool
+
+    /// - Parameter info: how the stream stands when reading begins behind all it has; nil if there is none.
+    public init(_ info: StreamInfo?) {
+        lastID = info?.lastGeneratedID ?? .zero
+        added = info.map { $0.entriesAdded } ?? 0
+        isMissing = info == nil
+        if let info, info.lastEntryID == info.lastGeneratedID, let data = info.lastEntryData {
+            anchor = Anchor(id: info.lastGeneratedID, data: data)
+        }
+    }
+
+    /// An entry was read.
+    public mutating func read(_ id: StreamID) {
+        lastID = id
+        added = added.map { $0 + 1 }
+        isMissing = false
+    }
+
+    /// The last entry of a reply, to which further ones are held.
+    ///
+    /// - Parameter data: where it is long, an anchor from before is kept: each reading costs Redis one of its bytes.
+    public mutating func anchor(_ id: StreamID, _ data: UnsafeRawBufferPointer) {
+        guard data.count <= Self.shortAnchor || anchor == nil else { return }
+        anchor = Anchor(id: id, data: [UInt8](data))
+    }
+
+    private static let shortAnchor = 4096
+
+    /// The anchor was not found as it was; or there is none.
+    /// - Parameters:
+    ///   - info: nil if there is no stream.
+    ///   - serverMilliseconds: the server's clock, read before.
+    public func judge(_ info: StreamInfo?, serverMilliseconds: UInt64) -> Verdict {
+        guard let info else {
+            if isMissing { return .continues }
+            let now = StreamID(milliseconds: serverMilliseconds, sequence: 0).predecessor
+            return .replaced(common: min(lastID, now), floor: now)
+        }
+        let isWhole = info.entriesAdded.flatMap { total in added.map { total >= $0 && total - $0 == info.length } }
+        if isMissing {
+            return isWhole ?? true ? .continues : .hole(floor: info.firstEntryID?.predecessor ?? info.lastGeneratedID)
+        }
+        if info.lastGeneratedID < lastID { return .differs(from: info.lastGeneratedID) }
+        if let first = info.firstEntryID, first <= lastID {
+            return anchor == nil ? .continues : .differs(from: lastID)
+        }
+        // All that was read was removed, and perhaps more.
+        if isWhole ?? (info.lastGeneratedID == lastID) { return .continues }
+        return .hole(floor: info.firstEntryID?.predecessor ?? info.lastGeneratedID)
+    }
+
+    /// The verdict on a stream that differs, when the last entry that it has in common with what was read was looked for.
+    /// - Parameters:
+    ///   - common: that entry's ID; nil if there is none among those that are still known.
+    ///   - isNewest: whether it is the newest entry up to ``lastID``.
+    ///   - known: the lowest ID whose entries are known.
+    ///   - knownCount: entries that are known.
+    public func judge(
+        _ info: StreamInfo, common: StreamID?, isNewest: Bool, known: StreamID, knownCount: UInt64
+    ) -> Verdict {
+        if let common {
+            // Where the newest is ours, what is missing behind it was deleted, or lost by a primary that has gone on since.
+            return isNewest && info.lastGeneratedID >= lastID ? .continues : .replaced(common: common, floor: common)
+        }
+        let begin = info.firstEntryID?.predecessor ?? info.lastGeneratedID
+        if begin >= known || isYounger(info, knownCount: knownCount) {
+            return .replaced(common: begin, floor: begin)
+        }
+        // It goes back to before what is known: there it will be the same.
+        let common = min(known, info.lastGeneratedID)
+        return .replaced(common: common, floor: common)
+    }
+
+    /// Whether the stream, as far as its counts tell, cannot be a continuation of the one that was there when what is
+    /// known began.
+    private func isYounger(_ info: StreamInfo, knownCount: UInt64) -> Bool {
+        guard let added, let total = info.entriesAdded, added >= knownCount else { return false }
+        let older = added - knownCount
+        // Nothing lay before what is known; or there is less than lay there, and none of it was ever trimmed.
+        return older == 0 || (total < older && total == info.length)
+    }
+
+    /// Goes by a verdict. Returns from where to read on.
+    public mutating func accept(_ verdict: Verdict, _ info: StreamInfo?) {
+        anchor = nil
+        switch verdict {
+        case .continues:
+            if let info, info.lastGeneratedID == lastID { added = info.entriesAdded }
+        case .hole(let floor):
+            lastID = max(lastID, floor)
+            isMissing = false
+            added = info.flatMap { info in info.entriesAdded.map { $0 - min($0, info.length) } }
+        case .replaced(let common, _):
+            let isWholeNew = info?.firstEntryID.map { common < $0 } ?? true
+            lastID = isWholeNew ? .zero : common
+            added = isWholeNew ? info.map { info in info.entriesAdded.map { $0 - min($0, info.length) } } ?? 0 : nil
+            isMissing = info == nil
+        case .differs:
+            break
+        }
+    }
+}

@@ -1,0 +1,263 @@
+import Configuration
+import Foundation
+import Gateway
+import Metrics
+import TestSupport
+import Testing
+
+/// The global stream is deleted, flushed, trimmed unread, or becomes another primary's: what is there is not missed, and
+/// nothing is given twice.
+@Suite("A stream that breaks")
+struct StreamBreakTests {
+    private static func event(_ number: Int) -> String { "{\"channel_id\": \"alpha\", \"n\": \(number)}" }
+
+    /// IDs of a time long past.
+    private static func id(_ milliseconds: Int) -> String { past(milliseconds) }
+
+    /// A gateway and a client that has had the events 0 to 3, whose global IDs are `id(1000)`, `id(2000)` and so on.
+    private static func setting(loops: Int = 2, historyBytes: Int = 1 << 20) throws -> (
+        redis: RedisProcess, gateway: TestGateway, client: WebSocketClient
+    ) {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = loops
+            $0.historyBytes = historyBytes
+        }.open()
+        let client = try gateway.connect("alpha")
+        for number in 0..<4 {
+            try redis.addEvent(
+                "alpha", event(number), channelID: id(1000 * (number + 1)), globalID: id(1000 * (number + 1)))
+        }
+        try client.expect((0..<4).map { eventText(id(1000 * ($0 + 1)), event($0)) })
+        return (redis, gateway, client)
+    }
+
+    /// Runs commands that nobody comes between.
+    private static func transaction(_ redis: RedisProcess, _ commands: [[String]]) throws {
+        try redis.command("MULTI")
+        for command in commands { try redis.command(command.map { Array($0.utf8) }) }
+        try redis.command("EXEC")
+    }
+
+    private static func add(_ stream: String, _ id: String, _ data: String) -> [String] {
+        ["XADD", "async-events-\(stream)", id, "data", data]
+    }
+
+    private static func breaks(_ gateway: TestGateway) throws -> Int { try gateway.figures().figures.streamBreaks }
+
+    @Test("after FLUSHALL open sockets go on, and clients that come back are served", arguments: [1, 2])
+    func flushed(loops: Int) throws {
+        let (redis, gateway, client) = try Self.setting(loops: loops)
+        try redis.command("FLUSHALL")
+        let (_, first) = try redis.publish("alpha", Self.event(4))
+        let (_, second) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [first, second])
+        let (_, third) = try redis.publish("alpha", Self.event(6))
+        try client.expect(ids: [third])
+        try gateway.settle()
+        let again = try gateway.connect("alpha", lastID: first)
+        try again.expect(ids: [second, third])
+        // What it had last lay before the break; memory still knows what came behind it.
+        let old = try gateway.connect("alpha", lastID: Self.id(3000))
+        try old.expect(ids: [Self.id(4000), first, second, third])
+    }
+
+    @Test(
+        "the global stream is deleted: open sockets have each further event once, though the channels' streams are kept"
+    )
+    func deleted() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.command("DEL", "async-events-full")
+        let (_, first) = try redis.publish("alpha", Self.event(4))
+        let (_, second) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [first, second])
+        #expect(try client.barrier() == [])
+        try gateway.settle()
+        let again = try gateway.connect("alpha", lastID: Self.id(2000))
+        try again.expect(ids: [Self.id(3000), Self.id(4000), first, second])
+    }
+
+    @Test("deleted and nothing written for a while: noticed, and what is written then comes")
+    func deletedAndQuiet() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.command("DEL", "async-events-full")
+        try eventually("the break was noticed") { try Self.breaks(gateway) == 1 }
+        let (_, id) = try redis.publish("alpha", Self.event(4))
+        try client.expect(ids: [id])
+        #expect(try Self.breaks(gateway) == 1)
+        #expect(try gateway.get("/ready").status == 200)
+    }
+
+    @Test("written anew with IDs below those that were read, as by a clock that was set back: each comes")
+    func lowerIDs() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try Self.transaction(
+            redis,
+            [
+                ["DEL", "async-events-full", "async-events-alpha"],
+                Self.add("alpha", Self.id(500), Self.event(4)), Self.add("full", Self.id(501), Self.event(4)),
+                Self.add("alpha", Self.id(600), Self.event(5)), Self.add("full", Self.id(601), Self.event(5)),
+            ])
+        try client.expect(ids: [Self.id(501), Self.id(601)])
+        try redis.addEvent("alpha", Self.event(6), channelID: Self.id(700), globalID: Self.id(701))
+        try client.expect(ids: [Self.id(701)])
+        try gateway.settle()
+        let again = try gateway.connect("alpha", lastID: Self.id(501))
+        try again.expect(ids: [Self.id(601), Self.id(701)])
+    }
+
+    @Test("the same ID for another event, after two deletions within a millisecond: it comes, once")
+    func sameID() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try Self.transaction(
+            redis,
+            [
+                ["DEL", "async-events-full"], Self.add("full", Self.id(4000), Self.event(98)),
+                ["DEL", "async-events-full"], Self.add("full", Self.id(4000), Self.event(99)),
+            ])
+        try client.expect([eventText(Self.id(4000), Self.event(99))])
+        let (_, id) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [id])
+        try gateway.settle()
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("another primary without the last entries, which goes on from before them: only what is new comes")
+    func lostTail() throws {
+        let (redis, gateway, client) = try Self.setting()
+        let common = (0..<2).map { Self.add("full", Self.id(1000 * ($0 + 1)), Self.event($0)) }
+        try Self.transaction(
+            redis,
+            [["DEL", "async-events-full"]] + common + [
+                Self.add("full", Self.id(2500), Self.event(10)), Self.add("full", Self.id(2600), Self.event(11)),
+            ])
+        try client.expect(ids: [Self.id(2500), Self.id(2600)])
+        #expect(try client.barrier() == [])
+        try gateway.settle()
+        // Told by the stream that counts now.
+        let again = try gateway.connect("alpha", lastID: Self.id(2500))
+        try again.expect(ids: [Self.id(2600)])
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("another primary without the last entries, which goes on behind them: nothing is given twice")
+    func lostTailAscending() throws {
+        let (redis, gateway, client) = try Self.setting()
+        let common = (0..<2).map { Self.add("full", Self.id(1000 * ($0 + 1)), Self.event($0)) }
+        try Self.transaction(
+            redis, [["DEL", "async-events-full"]] + common + [Self.add("full", Self.id(9000), Self.event(10))])
+        try client.expect(ids: [Self.id(9000)])
+        #expect(try client.barrier() == [])
+        #expect(try Self.breaks(gateway) == 0)
+    }
+
+    @Test("trimmed before it was read: the event comes from its channel's stream, under the ID it has there")
+    func trimmedUnread() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try Self.transaction(
+            redis,
+            [
+                Self.add("alpha", Self.id(5000), Self.event(4)), Self.add("full", Self.id(5001), Self.event(4)),
+                ["XTRIM", "async-events-full", "MAXLEN", "0"],
+            ])
+        try client.expect(ids: [Self.id(5000)])
+        let (_, id) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [id])
+        #expect(try client.barrier() == [])
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("trimmed when all was read: nothing happens")
+    func trimmedRead() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.command("XTRIM", "async-events-full", "MAXLEN", "0")
+        let (_, first) = try redis.publish("alpha", Self.event(4))
+        let (_, second) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [first, second])
+        #expect(try Self.breaks(gateway) == 0)
+    }
+
+    @Test("the entry that was read last is deleted alone: nothing happens")
+    func lastDeleted() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.command("XDEL", "async-events-full", Self.id(4000))
+        let (_, first) = try redis.publish("alpha", Self.event(4))
+        try client.expect(ids: [first])
+        #expect(try Self.breaks(gateway) == 0)
+    }
+
+    @Test("a malformed entry beside the one that was deleted is not taken for another stream's")
+    func lastDeletedBesideMalformed() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.add("async-events-full", Self.id(4500), data: "no event")
+        try redis.add("async-events-full", Self.id(4600), data: Self.event(4))
+        try client.expect(ids: [Self.id(4600)])
+        try redis.command("XDEL", "async-events-full", Self.id(4600))
+        let (_, first) = try redis.publish("alpha", Self.event(5))
+        try client.expect(ids: [first])
+        #expect(try client.barrier() == [])
+        #expect(try Self.breaks(gateway) == 0)
+    }
+
+    @Test("a reader that is slow across a break gets what was before it from memory, and then what came behind")
+    func slowAcross() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) { $0.eventLoops = 1 }.open()
+        let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
+        let padding = String(repeating: "x", count: 60_000)
+        var ids: [String] = []
+        for number in 0..<200 {
+            let (_, id) = try redis.publish(
+                "alpha", "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}")
+            ids.append(id)
+            if number == 100 {
+                try ReplayScenario.hasRead(gateway, redis)
+                try redis.command("FLUSHALL")
+                try eventually("the break was noticed") { try Self.breaks(gateway) == 1 }
+            }
+        }
+        try slow.expect(ids: ids)
+        #expect(try slow.barrier() == [])
+    }
+
+    @Test("a slow reader whose events were flushed and are no longer in memory is told so: 1013")
+    func slowAndGone() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = 256 * 1024
+        }.open()
+        let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
+        let padding = String(repeating: "x", count: 60_000)
+        for number in 0..<200 {
+            try redis.publish("alpha", "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}")
+        }
+        try ReplayScenario.hasRead(gateway, redis)
+        try redis.command("FLUSHALL")
+        try eventually("the break was noticed") { try Self.breaks(gateway) == 1 }
+        for number in 200..<220 {
+            try redis.publish("beta", "{\"channel_id\": \"beta\", \"n\": \(number), \"p\": \"\(padding)\"}")
+        }
+        try ReplayScenario.hasRead(gateway, redis)
+        #expect(throws: (any Error).self) {
+            while true { _ = try slow.event() }
+        }
+        try eventually("it was closed as slow") { try gateway.figures().figures.closedAsSlow == 1 }
+    }
+
+    @Test("events that came while Redis was away, with the stream deleted meanwhile, are not missed")
+    func deletedWhileAway() throws {
+        let redis = try RedisProcess(persistent: true)
+        let gateway = try TestGateway.quiet(redis).open()
+        let client = try gateway.connect("alpha")
+        let (_, before) = try redis.publish("alpha", Self.event(0))
+        try client.expect(ids: [before])
+        redis.kill()
+        try eventually("its loss is known") { try gateway.get("/ready").status == 503 }
+        try redis.start()
+        try redis.command("DEL", "async-events-full")
+        let (_, id) = try redis.publish("alpha", Self.event(1))
+        try client.expect(ids: [id])
+        #expect(try client.barrier() == [])
+    }
+}
