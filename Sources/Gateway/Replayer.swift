@@ -92,6 +92,9 @@ final class Replayer: RedisLinkUser {
         if plan.gap {
             loop.counters.gaps += 1
             if subscriber.hasFallenBehind { return subscriber.connection.end(.slow) }
+            if let id = subscriber.gaps.tell() {
+                subscriber.connection.send(GapNotices.notice(id, subscriber.encoding))
+            }
         }
         if plan.sends.isEmpty {
             loop.go(on: subscriber, with: plan.next)
