@@ -8,8 +8,12 @@ public final class EventStreamClient {
     private var waiting: [EventStreamParser.Event] = []
     private var hasEnded = false
 
-    /// What a browser would send as `Last-Event-ID` when it comes back; empty if nothing.
-    public var lastEventID: String { parser.lastEventID }
+    /// Of the last event that was handed out.
+    private var handedOut: String
+
+    /// What a browser that has had the events handed out so far would send as `Last-Event-ID` when it comes back; empty
+    /// if nothing.
+    public var lastEventID: String { waiting.isEmpty ? parser.lastEventID : handedOut }
     /// What the server said last, in milliseconds.
     public var retryMilliseconds: Int? { parser.retryMilliseconds }
 
@@ -49,6 +53,7 @@ public final class EventStreamClient {
             throw Failure("the request was answered with \(answer.statusLine): \(answer.body)")
         }
         parser = EventStreamParser(lastEventID: lastEventID ?? "")
+        handedOut = lastEventID ?? ""
         // The gateway has taken the client in when its first words are there.
         while parser.retryMilliseconds == nil {
             guard try receive(Deadline()) else { throw Failure("the stream ended before its first words") }
@@ -69,6 +74,7 @@ public final class EventStreamClient {
         while waiting.isEmpty {
             guard try receive(deadline) else { return nil }
         }
+        handedOut = waiting[0].lastEventID
         return waiting.removeFirst()
     }
 
