@@ -128,7 +128,7 @@ extension Connection {
         let session = WebSocketSession(
             decoder: FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes),
             liveness: Liveness(now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)))
-        open(admitted, .webSocket(session), resume: resumePoint(head), wantsGaps(head))
+        open(admitted, .webSocket(session), resume: resumePoint(head), tellsGaps: wantsGaps(head))
     }
 
     /// What log lines about this connection carry.

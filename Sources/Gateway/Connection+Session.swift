@@ -73,7 +73,7 @@ extension Connection {
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
     /// Begins the session and sends what it is owed.
-    func open(_ admitted: Admitted, _ session: Session, resume: ResumePoint?, _ wantsGaps: Bool) {
+    func open(_ admitted: Admitted, _ session: Session, resume: ResumePoint?, tellsGaps: Bool) {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
@@ -90,7 +90,7 @@ extension Connection {
         case nil:
             subscriber.position = .live
         case .claimed(let id):
-            if wantsGaps { subscriber.gaps = .wanted(id) }
+            if tellsGaps { subscriber.gaps = .wanted(id) }
             switch loop.log.place(id, of: admitted.channel) {
             case .event(let number):
                 if number < loop.log.lastNumber { loop.counters.replaysFromMemory += 1 }

@@ -93,7 +93,8 @@ final class Replayer: RedisLinkUser {
             loop.counters.gaps += 1
             if subscriber.hasFallenBehind { return subscriber.connection.end(.slow) }
             if let id = subscriber.gaps.tell() {
-                subscriber.connection.send(GapNotices.notice(id, subscriber.encoding))
+                // Not sent yet: sending goes on with what the subscriber is owed, and its place is not set.
+                subscriber.connection.queue(GapNotices.notice(id, subscriber.encoding))
             }
         }
         if plan.sends.isEmpty {
@@ -105,7 +106,11 @@ final class Replayer: RedisLinkUser {
             for send in plan.sends { builder.append(id: send.id, body: send.body, channel: subscriber.channel) }
             subscriber.position = .replaying(.init(batch: builder.sealForReplay(), next: 0, then: plan.next))
         }
-        loop.advance(subscriber)
+        if subscriber.connection.output.isEmpty {
+            loop.advance(subscriber)
+        } else {
+            subscriber.connection.flush()
+        }
     }
 
     // MARK: Commands
