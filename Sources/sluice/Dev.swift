@@ -128,6 +128,9 @@ struct Dev: ParsableCommand {
             Send an event into it:
               \(sluice) publish --channel demo \(config) '{"status": "done"}'
 
+            Watch it as a browser's EventSource does:
+              curl -N -b "async-token=$(\(sluice) token --channel demo \(config))" http://\(name):\(port)/events
+
             Ask whether it serves:
               curl http://\(name):\(port)/health
 

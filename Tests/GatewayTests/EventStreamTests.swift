@@ -120,10 +120,10 @@ struct EventStreamTests {
         let redis = try RedisProcess()
         let gateway = try TestGateway(redis: redis) { $0.pingSocketsIntervalMs = 50 }.open()
         let socket = try TestSocket.connect(port: gateway.port)
+        let start = Date()
         try socket.send(EventStreamClient.request(channel: "alpha").text)
         _ = try socket.read(through: "\r\n\r\n")
         _ = try socket.read(through: "\n\n")
-        let start = Date()
         for _ in 0..<10 { #expect(try socket.read(3) == Array(":\n\n".utf8)) }
         #expect(Date().timeIntervalSince(start) > 0.4, "not more often")
         let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "job"))
