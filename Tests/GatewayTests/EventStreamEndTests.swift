@@ -3,6 +3,7 @@ import EventLog
 import EventLoop
 import Foundation
 import Metrics
+import ServerSentEvents
 import TestSupport
 import Testing
 
@@ -79,6 +80,29 @@ struct EventStreamEndTests {
         let words = String(decoding: try socket.readToEnd(), as: UTF8.self)
         #expect(words.hasPrefix("retry: "))
         #expect(words.hasSuffix("\n\n: the gateway is restarting; reconnect with your last id\n\n"))
+    }
+
+    @Test("the end of a blocked reader's stream stands behind the event it is in, which arrives whole")
+    func endWhileBlocked() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.drainMs = 0
+            $0.eventLoops = 1
+        }.open()
+        let slow = try gateway.stream("alpha", receiveBuffer: 4096)
+        var expected: [String] = []
+        for number in 0..<16 {
+            let data = sampleEvent("alpha", "\(number)-" + String(repeating: "x", count: 1 << 20))
+            expected.append(eventText(try redis.publish("alpha", data).global, data))
+        }
+        try eventually("the gateway has read them") { try gateway.figures().figures.eventsRead == 16 }
+        let begun = try gateway.figures().figures.deliveries
+        #expect(begun < 16)
+        gateway.gateway.drain()
+        let texts = try slow.remaining().map(\.text)
+        // On a machine so loaded that this takes more than two seconds, the gateway has cut the connection.
+        #expect(texts.count <= begun)
+        #expect(texts == Array(expected.prefix(texts.count)))
     }
 
     // MARK: Heartbeats, by a clock that is passed in
