@@ -35,6 +35,7 @@ let package = Package(
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
         .target(name: "WebSocket", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "ServerSentEvents", swiftSettings: settings),
         .target(name: "JSONWebToken", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Metrics", swiftSettings: settings),
         .target(name: "Configuration", swiftSettings: settings),
@@ -48,17 +49,16 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP1", "WebSocket", "JSONWebToken", "Metrics", "Configuration", "EventLog",
-                "RedisStreams",
+                "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "Metrics", "Configuration",
+                "EventLog", "RedisStreams",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ], swiftSettings: settings),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Gateway", "Configuration", "EventLoop", "HTTP1", "WebSocket", "JSONWebToken", "RedisStreams",
-                "EventLog",
-                "CProcess",
+                "Gateway", "Configuration", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken",
+                "RedisStreams", "EventLog", "CProcess",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
@@ -70,13 +70,14 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Gateway", "Configuration", "JSONWebToken", "Metrics", .product(name: "Logging", package: "swift-log"),
+                "Gateway", "Configuration", "JSONWebToken", "Metrics", "ServerSentEvents",
+                .product(name: "Logging", package: "swift-log"),
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket", "Metrics",
-                "JSONWebToken",
+                "Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket", "ServerSentEvents",
+                "Metrics", "JSONWebToken",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -87,6 +88,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
+        .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),
         .testTarget(
             name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "COpenSSL"], swiftSettings: settings),

@@ -50,7 +50,8 @@ extension Key {
             "socketResponseTimeoutMs", .integer(\.socketResponseTimeoutMs, 1...dayMs),
             "A peer that has not answered for so long is dropped"),
         Key(
-            "pingSocketsIntervalMs", .integer(\.pingSocketsIntervalMs, 1...dayMs), "Time between two pings of a socket"),
+            "pingSocketsIntervalMs", .integer(\.pingSocketsIntervalMs, 1...dayMs),
+            "Time between two pings of a WebSocket, or two comments of a quiet event stream"),
         Key(
             "gcChannelsIntervalMs", .integer(\.gcChannelsIntervalMs, 1...dayMs),
             "Time between two sweeps of channels with nobody on them"),

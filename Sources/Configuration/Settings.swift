@@ -73,7 +73,7 @@ public struct Settings: Sendable, Equatable {
 
     /// A peer that has not answered for so many milliseconds is dropped.
     public var socketResponseTimeoutMs = 60_000
-    /// Time between two pings of a socket, in milliseconds.
+    /// Time between two pings of a WebSocket, or two comments of a quiet event stream, in milliseconds.
     public var pingSocketsIntervalMs = 20_000
     /// Time between two sweeps of channels with nobody on them, in milliseconds.
     public var gcChannelsIntervalMs = 120_000

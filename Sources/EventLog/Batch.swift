@@ -65,7 +65,14 @@ public final class Batch: @unchecked Sendable {
     /// The JSON text and the empty line that ends the event in an event stream.
     public func eventStreamData(_ index: Int) -> UnsafeRawBufferPointer {
         let entry = entries[index]
-        return slice(entry.textStart, Int(entry.textLength) + 2)
+        return slice(entry.textStart, Int(entry.textLength) + EventLayout.streamEnd.utf8CodeUnitCount)
+    }
+
+    /// The frame, and behind it the empty line of the event stream: what both encodings of an event end in. A WebSocket
+    /// is sent all but the last two bytes, an event stream the text and those two.
+    public func frameAndStreamEnd(_ index: Int) -> UnsafeRawBufferPointer {
+        let entry = entries[index]
+        return slice(entry.frameStart, entry.frameLength + EventLayout.streamEnd.utf8CodeUnitCount)
     }
 
     /// The event's channel, decoded.

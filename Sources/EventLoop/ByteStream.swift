@@ -81,6 +81,15 @@ public final class ByteStream {
         return result == 0 ? SocketAddress(storage, length: length)?.unmapped : nil
     }
 
+    /// Sets how long, in milliseconds (1 up to `Int32.max`; more counts as that), written bytes may stay unacknowledged, or
+    /// a window closed, before the kernel gives the connection up with `ETIMEDOUT` (RFC 5482; `TCP_USER_TIMEOUT`). Finds
+    /// peers that are gone or do not read where the protocol asks for no answer. Without effect on a Unix socket; failing
+    /// leaves the system's own time, about a quarter of an hour.
+    public func setUserTimeout(milliseconds: Int) {
+        let value = Int32(clamping: max(milliseconds, 1))
+        _ = SocketOptions.set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, value)
+    }
+
     // MARK: Reading and writing
 
     /// What the stream has to wait for by itself: to be added to the interest that its user has. Empty for a connected

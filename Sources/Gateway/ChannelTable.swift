@@ -5,6 +5,8 @@ final class ChannelMembers {
     let channel: Channel
     /// In no order; each subscriber knows its place, so that leaving costs the same for one tab and for ten thousand.
     private(set) var subscribers: [Subscriber] = []
+    /// How many of them are event streams.
+    private var eventStreamCount = 0
     /// Indices of this channel's events in the batch that is being delivered.
     var pending: [Int] = []
     /// Numbers of all this channel's events in the log, kept while someone lags far behind: what lets a slow reader go on
@@ -26,7 +28,15 @@ final class ChannelMembers {
         }
     }
 
+    func has(_ encoding: Encoding) -> Bool {
+        switch encoding {
+        case .webSocket: eventStreamCount < subscribers.count
+        case .eventStream: eventStreamCount > 0
+        }
+    }
+
     func add(_ subscriber: Subscriber) {
+        if subscriber.encoding == .eventStream { eventStreamCount += 1 }
         subscriber.memberIndex = subscribers.count
         subscribers.append(subscriber)
     }
@@ -34,6 +44,7 @@ final class ChannelMembers {
     func remove(_ subscriber: Subscriber) {
         let index = subscriber.memberIndex
         guard subscribers.indices.contains(index), subscribers[index] === subscriber else { return }
+        if subscriber.encoding == .eventStream { eventStreamCount -= 1 }
         let last = subscribers.removeLast()
         if last !== subscriber {
             subscribers[index] = last

@@ -1,3 +1,5 @@
+import EventLoop
+import Glibc
 import Metrics
 import WebSocket
 
@@ -13,12 +15,15 @@ enum CloseReason: Equatable {
     case drain
     /// The token has expired.
     case expired
-    /// The peer broke the protocol.
+    /// A WebSocket's peer broke the protocol.
     case violation(Violation)
+    /// An event stream's peer goes on sending, where there is nothing to be sent.
+    case uninvited
     /// A read or write failed.
     case failed(String)
 
-    /// What a WebSocket peer is told; nil where there is nobody to tell.
+    /// What the peer is told, in a close frame or, without the code, in an event stream's last comment; nil where there
+    /// is nobody to tell.
     var closeFrame: (code: CloseCode, text: String)? {
         switch self {
         case .client, .timeout, .failed: nil
@@ -26,6 +31,7 @@ enum CloseReason: Equatable {
         case .drain: (.goingAway, "the gateway is restarting; reconnect with your last id")
         case .expired: (.tokenExpired, "the token has expired; get a new one and reconnect")
         case .violation(let violation): (violation.closeCode, violation.reason)
+        case .uninvited: (.policyViolation, "nothing may be sent behind the request for an event stream")
         }
     }
 
@@ -37,7 +43,7 @@ enum CloseReason: Equatable {
         case .slow: \.closedAsSlow
         case .drain: \.closedByDrain
         case .expired: \.closedAsExpired
-        case .violation, .failed: \.closedByError
+        case .violation, .uninvited, .failed: \.closedByError
         }
     }
 
@@ -51,8 +57,15 @@ enum CloseReason: Equatable {
         case .drain: "the gateway is draining"
         case .expired: "the client's token has expired"
         case .violation(let violation): "the client broke the WebSocket protocol: \(violation.reason)"
+        case .uninvited: "the client went on sending behind its request for an event stream"
         case .failed(let text): "the connection failed: \(text)"
         }
+    }
+
+    /// A read or write that failed.
+    init(_ error: SystemError) {
+        // TCP_USER_TIMEOUT has passed, or the kernel gave up by itself.
+        self = error.code == ETIMEDOUT ? .timeout : .failed(error.description)
     }
 }
 

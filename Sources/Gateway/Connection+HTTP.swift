@@ -1,5 +1,4 @@
 import Configuration
-import EventLog
 import EventLoop
 import HTTP1
 import JSONWebToken
@@ -9,7 +8,7 @@ import WebSocket
 
 /// Plain requests, and the one that upgrades.
 extension Connection {
-    /// Takes bytes while no WebSocket is open; none, to go on with what was put aside.
+    /// Takes bytes while no session is open; none, to go on with what was put aside.
     func receiveHTTP(_ bytes: UnsafeMutableRawBufferPointer) {
         guard !partialHead.isEmpty else { return parseHeads(bytes) }
         partialHead.append(contentsOf: bytes)
@@ -39,11 +38,12 @@ extension Connection {
                 answer(head)
             }
         }
-        if phase == .open || phase == .closing, !rest.isEmpty { receiveFrames(rest) }
+        if !rest.isEmpty { receiveInSession(rest) }
     }
 
     private func answer(_ head: RequestHead) {
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
+        if head.hasPath("/events") { return answerEvents(head) }
         switch route(head) {
         case .success(let response):
             reply(response, to: head)
@@ -76,7 +76,7 @@ extension Connection {
         return .success(Response(.ok, text: "ready", fields: [noStore]))
     }
 
-    private func reply(_ response: Response, to head: RequestHead) {
+    func reply(_ response: Response, to head: RequestHead) {
         // A body is not read, so what follows it on the connection cannot be found.
         let keep = head.keepAlive && !head.hasBody
         setDeadline(loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout))
@@ -87,12 +87,16 @@ extension Connection {
     }
 
     /// Answers with a refusal and ends the connection.
-    /// - Parameter toHead: the request was HEAD, whose answer has no body.
-    func refuse(_ refusal: RequestRefusal, toHead: Bool = false) {
+    /// - Parameters:
+    ///   - toHead: the request was HEAD, whose answer has no body.
+    ///   - fields: further ones of the answer.
+    func refuse(_ refusal: RequestRefusal, toHead: Bool = false, fields: [Response.Field] = []) {
         if let tag = refusal.tag { loop.counters.handshakesRefused.add(tag) }
         loop.logRefusal(refusal, self)
         partialHead = []
-        send(refusal.response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead))
+        var response = refusal.response
+        response.fields += fields
+        send(response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead))
         finishAfterFlush()
     }
 
@@ -111,104 +115,20 @@ extension Connection {
         }
         guard !head.hasBody else { return refuse(.bodyInHandshake) }
 
-        let identity: Identity
+        let admitted: Admitted
         switch admit(head) {
-        case .admitted(let admitted): identity = admitted
+        case .admitted(let value): admitted = value
         case .refused(let refusal): return refuse(refusal)
         }
-        let channel = Channel(identity.channel)
-        switch loop.context.limits.admit(channel) {
-        case .admitted: break
-        case .tooMany: return refuse(.tooManyConnections)
-        case .tooManyOnChannel: return refuse(.tooManyOnChannel)
-        }
-
+        if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
         let response = Response(
             .switchingProtocols, fields: [.init("Upgrade", "websocket"), .init("Sec-WebSocket-Accept", accept)])
         send(response.serialized(connection: .upgrade))
-        guard phase == .http else { return loop.context.limits.release(channel) }
-        open(channel, identity, resume: resumePoint(head))
-    }
-
-    private enum Admission {
-        case admitted(Identity)
-        case refused(RequestRefusal)
-    }
-
-    private func admit(_ head: RequestHead) -> Admission {
-        switch loop.availability {
-        case .starting: return .refused(.starting)
-        case .draining: return .refused(.draining)
-        case .serving: break
-        }
-        let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
-        guard loop.context.origins.allows(origins: origins, host: head.host) else {
-            return .refused(.origin(printable(Array(origins.joined(separator: ", ").utf8))))
-        }
-        guard let token = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
-        let verification = token.withUnsafeBytes {
-            loop.context.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
-        }
-        switch verification {
-        case .accepted(let identity): return .admitted(identity)
-        case .refused(let refusal): return .refused(.token(refusal))
-        }
-    }
-
-    /// What the client says it has had.
-    private func resumePoint(_ head: RequestHead) -> ResumePoint? {
-        if let text = head.queryParameter("last_id"), !text.isEmpty {
-            if let id = text.withUnsafeBytes({ StreamID(text: $0) }) { return .claimed(id) }
-            loop.logger.debug(
-                "ignored a malformed last_id",
-                metadata: metadata(["last_id": "\(printable(text))", "expected": "<milliseconds>-<sequence>"]))
-        }
-        let recent = Int64(loop.context.settings.replayRecentMs)
-        guard recent > 0 else { return nil }
-        let since = max(WallClock.nowMilliseconds() - recent, 0)
-        return .settled(StreamID(milliseconds: UInt64(since), sequence: 0).predecessor, frontier: nil)
-    }
-
-    private func open(_ channel: Channel, _ identity: Identity, resume: ResumePoint?) {
-        phase = .open
-        let now = loop.now
-        let subscriber = Subscriber(
-            connection: self, members: loop.channels.join(channel),
+        guard phase == .http else { return loop.context.limits.release(admitted.channel) }
+        let session = WebSocketSession(
             decoder: FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes),
-            liveness: Liveness(now: now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)),
-            arrival: loop.log.lastID, expiresAt: loop.context.expiry(of: identity, now: now))
-        self.subscriber = subscriber
-        subscriber.members.add(subscriber)
-        loop.countSession()
-        loop.statsD.count("ws_connected_client")
-        loop.logger.debug(
-            "opened a WebSocket",
-            metadata: metadata([
-                "channel": "\(printable(channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
-            ]))
-        switch resume {
-        case nil:
-            subscriber.position = .live
-        case .claimed(let id):
-            switch loop.log.place(id, of: channel) {
-            case .event(let number):
-                if number < loop.log.lastNumber { loop.counters.replaysFromMemory += 1 }
-                subscriber.position = .log(number, id)
-            case .unknown:
-                subscriber.position = .history(.claimed(id))
-            }
-        case .settled(let id, let frontier):
-            subscriber.position = .history(.settled(id, frontier: frontier))
-        }
-        setDeadline(nextSessionDeadline(subscriber))
-        loop.advance(subscriber)
-    }
-
-    /// Bytes from outside as they may stand in a log line: ASCII without control characters, not longer than an ID
-    /// could be.
-    private func printable(_ bytes: [UInt8]) -> String {
-        let shown = bytes.prefix(80).map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: "?") }
-        return String(decoding: shown, as: UTF8.self) + (bytes.count > 80 ? "…" : "")
+            liveness: Liveness(now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)))
+        open(admitted, .webSocket(session), resume: resumePoint(head), tellsGaps: wantsGaps(head))
     }
 
     /// What log lines about this connection carry.

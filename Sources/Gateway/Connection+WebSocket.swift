@@ -6,13 +6,12 @@ extension Connection {
     private static let ping = [].withUnsafeBytes { Frame.encode(.ping, payload: $0) }
 
     /// Takes frames' bytes; they are unmasked in place.
-    func receiveFrames(_ bytes: UnsafeMutableRawBufferPointer) {
-        guard let subscriber else { return }
+    func receiveFrames(_ bytes: UnsafeMutableRawBufferPointer, _ session: WebSocketSession) {
         // The pongs of one read leave in one write: pings are cheap to send, and writes are not.
         let canAnswer = output.isEmpty
         var consumed = 0
         while phase == .open || phase == .closing {
-            switch subscriber.decoder.decode(bytes, consumed: &consumed) {
+            switch session.decoder.decode(bytes, consumed: &consumed) {
             case nil:
                 if canAnswer, !output.isEmpty { flush() }
                 return
@@ -22,7 +21,7 @@ extension Connection {
             case .ping(let payload):
                 guard phase == .open else { continue }
                 let pong = payload.withUnsafeBytes { Frame.encode(.pong, payload: $0) }
-                if canAnswer { queue(pong) } else { owedPong = pong }
+                if canAnswer { queue(pong) } else { session.owedPong = pong }
             case .close(let code, _):
                 return peerClosed(code)
             case .violation(let violation):
@@ -45,30 +44,14 @@ extension Connection {
 
     // MARK: Deadlines
 
-    func checkLiveness(_ now: MonotonicTime) {
-        guard let subscriber else { return }
-        if subscriber.expiresAt <= now { return end(.expired) }
-        if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
-        switch subscriber.liveness.check(now: now, limits: loop.context.liveness) {
+    func checkLiveness(_ session: WebSocketSession, _ now: MonotonicTime) {
+        switch session.liveness.check(now: now, limits: loop.context.liveness) {
         case .wait:
             break
         case .ping:
             if output.isEmpty { send(Self.ping) }
         case .drop:
-            return end(.timeout)
+            end(.timeout)
         }
-        if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
-    }
-
-    func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
-        let alive = min(subscriber.liveness.nextDeadline(loop.context.liveness), subscriber.expiresAt)
-        return subscriber.drainAt.map { min($0, alive) } ?? alive
-    }
-
-    /// Says good-bye at that time.
-    func drain(at time: MonotonicTime) {
-        guard let subscriber, phase == .open else { return }
-        subscriber.drainAt = time
-        if time <= loop.now { end(.drain) } else { setDeadline(nextSessionDeadline(subscriber)) }
     }
 }

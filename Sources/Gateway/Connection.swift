@@ -6,15 +6,16 @@ import WebSocket
 
 /// One accepted socket from its first byte to its last: input and output, deadlines, and how it ends.
 ///
-/// What is spoken on it lives beside this file: `Connection+HTTP.swift`, `Connection+WebSocket.swift`. Confined to its
-/// loop's thread; owned by the loop's table.
+/// What is spoken on it lives beside this file: `Connection+HTTP.swift`, `Connection+WebSocket.swift`,
+/// `Connection+EventStream.swift`; how a request becomes a session, in `Connection+Session.swift`. Confined to its loop's
+/// thread; owned by the loop's table.
 final class Connection: ReadinessHandler {
     enum Phase: Equatable {
-        /// Reading heads of plain requests, or of the one that upgrades.
+        /// Reading heads of plain requests, or of the one that opens a session.
         case http
-        /// An open WebSocket.
+        /// An open WebSocket or event stream.
         case open
-        /// We sent a close frame and wait for the peer's.
+        /// No event is sent any more: we sent a close frame and wait for the peer's, or an event stream's end goes out.
         case closing
         /// All is said: our side is shut down, what still comes is thrown away until the peer closes.
         case lingering
@@ -33,8 +34,6 @@ final class Connection: ReadinessHandler {
     var partialHead: [UInt8] = []
     var headParser: RequestHeadParser
     var subscriber: Subscriber?
-    /// The answer to the last ping that came while the socket was blocked (RFC 6455 section 5.5.3 lets older ones go).
-    var owedPong: [UInt8]?
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
     private var isReadingPaused = false
@@ -65,23 +64,25 @@ final class Connection: ReadinessHandler {
         case closed
     }
 
-    /// Whether an event may be written now: the WebSocket is open, nothing waits before it, and the socket has room as
+    /// Whether an event may be written now: the session is open, nothing waits before it, and the socket has room as
     /// far as is known.
     var canSend: Bool { phase == .open && output.isEmpty && !isAwaitingWritable }
 
-    /// Writes the frames of the gather.
+    /// Writes the events of the gather, which is in this session's encoding.
     func write(_ gather: Gather) -> SendOutcome {
         guard canSend else { return .blocked(started: 0, bytes: 0) }
         let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
+            if gather.encoding == .eventStream, case .eventStream(let session)? = subscriber?.session {
+                session.heartbeat.wrote(now: loop.now)
+            }
             return .sent
         case .wrote(let count):
             var started = gather.wholeEvents(in: count)
-            if let (event, rest) = gather.remainder(after: count) {
-                let (frame, offset) = loop.sharedFrame(gather.events[event], rest: rest)
-                output.setTail(frame, offset: offset)
-                started = event + 1
+            if let remainder = gather.remainder(after: count) {
+                output.setTail(loop.tail(of: remainder, number: gather.events[remainder.event].number))
+                started = remainder.event + 1
             }
             updateInterest(awaitingWritable: true)
             return .blocked(started: started, bytes: count)
@@ -89,8 +90,7 @@ final class Connection: ReadinessHandler {
             updateInterest(awaitingWritable: true)
             return .blocked(started: 0, bytes: 0)
         case .failed(let error):
-            loop.countSendError()
-            end(.failed(error.description))
+            endAfterSendError(error)
             return .closed
         }
     }
@@ -113,17 +113,21 @@ final class Connection: ReadinessHandler {
             if endsWhenFlushed { return linger() }
             // Behind a close frame nothing more is sent (RFC 6455 section 5.5.1).
             guard phase == .open else { return }
-            if let pong = owedPong {
-                owedPong = nil
+            if case .webSocket(let session)? = subscriber?.session, let pong = session.owedPong {
+                session.owedPong = nil
                 return send(pong)
             }
             if let subscriber, subscriber.isLagging { loop.advance(subscriber) }
         case .blocked:
             updateInterest(awaitingWritable: true)
         case .failed(let error):
-            if subscriber != nil { loop.countSendError() }
-            end(.failed(error.description))
+            endAfterSendError(error)
         }
+    }
+
+    private func endAfterSendError(_ error: SystemError) {
+        if let subscriber { loop.countSendError(subscriber.session.encoding) }
+        end(.init(error))
     }
 
     private var isAwaitingWritable = false
@@ -166,7 +170,7 @@ final class Connection: ReadinessHandler {
             let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
             switch stream.read(into: buffer) {
             case .bytes(let count):
-                subscriber?.liveness.heard()
+                if case .webSocket(let session)? = subscriber?.session { session.liveness.heard() }
                 receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
                 if count < buffer.count || isRequest { return }
             case .wouldBlock:
@@ -174,7 +178,7 @@ final class Connection: ReadinessHandler {
             case .endOfStream:
                 return end(.client)
             case .failed(let error):
-                return end(error.code == ECONNRESET ? .client : .failed(error.description))
+                return end(error.code == ECONNRESET ? .client : .init(error))
             }
         }
     }
@@ -182,8 +186,18 @@ final class Connection: ReadinessHandler {
     private func receive(_ bytes: UnsafeMutableRawBufferPointer) {
         switch phase {
         case .http: receiveHTTP(bytes)
-        case .open, .closing: receiveFrames(bytes)
+        case .open, .closing: receiveInSession(bytes)
         case .lingering, .closed: break
+        }
+    }
+
+    /// Takes what comes while a session is open or ending.
+    func receiveInSession(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard phase == .open || phase == .closing else { return }
+        switch subscriber?.session {
+        case .webSocket(let session): receiveFrames(bytes, session)
+        case .eventStream(let session): receiveUninvited(bytes.count, session)
+        case nil: break
         }
     }
 
@@ -194,13 +208,15 @@ final class Connection: ReadinessHandler {
         switch phase {
         case .open:
             loop.leave(self, reason)
-            if let frame = reason.closeFrame {
-                phase = .closing
-                setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
+            guard let frame = reason.closeFrame, let subscriber else { return close() }
+            phase = .closing
+            setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
+            switch subscriber.session {
+            case .webSocket:
                 send(Frame.close(frame.code, reason: frame.text))
                 if case .violation = reason { finishAfterFlush() }
-            } else {
-                close()
+            case .eventStream:
+                endEventStream(reason, frame.text)
             }
         case .http, .closing, .lingering:
             close()
@@ -248,7 +264,7 @@ final class Connection: ReadinessHandler {
             // Who has not read its last answer will not read this one: it is not told.
             if partialHead.isEmpty || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
         case .open:
-            checkLiveness(now)
+            checkSession(now)
         case .closing, .lingering:
             close()
         case .closed:

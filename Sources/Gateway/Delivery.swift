@@ -24,24 +24,30 @@ extension GatewayLoop {
     }
 
     private func deliver(_ batch: Batch, to members: ChannelMembers) {
-        var next = 0
-        while next < members.pending.count {
-            gather.removeAll()
-            while next < members.pending.count, !gather.isFull {
-                gather.add(batch, members.pending[next])
-                next += 1
-            }
-            for subscriber in members.subscribers {
-                guard case .live = subscriber.position, subscriber.exceptions.isEmpty else { continue }
-                send(to: subscriber)
-            }
-        }
+        for encoding in Encoding.allCases where members.has(encoding) { deliver(batch, to: members, as: encoding) }
         // Exceptions are checked event by event, on the way that goes by the cursor. Last of all: whose last exception
         // this batch uses up would be taken for one of those above.
         for subscriber in members.subscribers where !subscriber.exceptions.isEmpty {
             guard case .live = subscriber.position else { continue }
             subscriber.position = .log(batch.firstNumber - 1, batch.entries[0].id.predecessor)
             advance(subscriber)
+        }
+    }
+
+    /// Gives a batch to those of its channel's subscribers that are up to date and of this encoding.
+    private func deliver(_ batch: Batch, to members: ChannelMembers, as encoding: Encoding) {
+        var next = 0
+        while next < members.pending.count {
+            gather.removeAll(for: encoding)
+            while next < members.pending.count, !gather.isFull {
+                gather.add(batch, members.pending[next])
+                next += 1
+            }
+            for subscriber in members.subscribers {
+                guard case .live = subscriber.position, subscriber.exceptions.isEmpty, subscriber.encoding == encoding
+                else { continue }
+                send(to: subscriber)
+            }
         }
     }
 
@@ -112,12 +118,13 @@ extension GatewayLoop {
                 return
 
             case .replaying(var replay):
-                gather.removeAll()
+                gather.removeAll(for: subscriber.encoding)
                 while replay.next < replay.batch.count, !gather.isFull {
                     gather.add(replay.batch, replay.next, isReplay: true)
                     replay.next += 1
                 }
                 if gather.isEmpty {
+                    if let last = replay.batch.entries.last { subscriber.gaps.stand(at: last.id) }
                     go(on: subscriber, with: replay.then)
                     continue
                 }
@@ -167,7 +174,7 @@ extension GatewayLoop {
     private func gatherFromLog(
         for subscriber: Subscriber, after cursor: EventNumber, through end: EventNumber
     ) -> EventNumber {
-        gather.removeAll()
+        gather.removeAll(for: subscriber.encoding)
         let members = subscriber.members
         if members.backlog == nil {
             numbers.removeAll(keepingCapacity: true)

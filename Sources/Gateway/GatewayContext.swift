@@ -13,7 +13,7 @@ struct GatewayContext: Sendable {
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let limits: ConnectionLimits
-    /// How many loops have no WebSocket left to drain.
+    /// How many loops have no session left to drain.
     let drained = SharedCount()
 
     init(settings: Settings, logger: Logger) throws(GatewayError) {

@@ -9,7 +9,7 @@ import Metrics
 ///
 /// Made on the thread that starts the gateway, then handed over to its own and touched by no other.
 final class GatewayLoop {
-    /// Whether new WebSockets are accepted, and if not, why.
+    /// Whether new sessions are accepted, and if not, why.
     enum Availability: Equatable {
         /// Redis was not reached since the start, or the log is still being filled.
         case starting
@@ -39,8 +39,10 @@ final class GatewayLoop {
     private var connections: [Connection?] = []
     private(set) var connectionCount = 0
     private var nextSerial: UInt32 = 0
-    /// WebSockets whose socket is still open, those that are being closed included.
+    /// Sessions whose socket is still open, those that are being closed included.
     private var sessionCount = 0
+    /// When draining is over; nil before it has begun.
+    private(set) var drainEnd: MonotonicTime?
     /// Draining, and no session is left.
     private var isDrained = false
     /// The mailboxes of all loops, this one's included.
@@ -174,10 +176,11 @@ final class GatewayLoop {
         stopWhenDrained()
     }
 
-    /// A connection has become a WebSocket.
-    func countSession() {
+    /// A connection has become a session.
+    func countSession(_ encoding: Encoding) {
         sessionCount += 1
-        counters.webSocketConnections += 1
+        counters[keyPath: encoding.gauge] += 1
+        statsD.count(encoding.connectedName)
     }
 
     /// Takes a connection out of its channel.
@@ -185,7 +188,7 @@ final class GatewayLoop {
         guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
         subscriber.hasLeft = true
         subscriber.members.remove(subscriber)
-        counters.webSocketConnections -= 1
+        counters[keyPath: subscriber.encoding.gauge] -= 1
         counters[keyPath: reason.counter] += 1
         context.limits.release(subscriber.channel)
         if case .slow = reason {
@@ -195,13 +198,13 @@ final class GatewayLoop {
         }
     }
 
-    func countSendError() {
-        statsD.count("ws_client_send_error")
+    func countSendError(_ encoding: Encoding) {
+        statsD.count(encoding.sendErrorName)
     }
 
-    /// The rest of an event's frame, of which a socket has taken the beginning: one copy for all sockets in that event.
-    func sharedFrame(_ event: Gather.Event, rest: UnsafeRawBufferPointer) -> (frame: FrameBytes, offset: Int) {
-        sharedFrames.rest(of: event, rest: rest)
+    /// The rest of an event of which a socket has taken the beginning: shared by all sockets in that event.
+    func tail(of remainder: Gather.Remainder, number: EventNumber) -> PendingOutput.Tail {
+        sharedFrames.tail(of: remainder, number: number)
     }
 
     /// Refusals that the operator may have to act on are warnings, but not more than one a second.
@@ -252,13 +255,14 @@ final class GatewayLoop {
         forEachConnection { if $0.phase == .open { open.append($0) } }
         let schedule = DrainSchedule(
             start: now, milliseconds: Int64(context.settings.drainMs), count: open.count)
+        drainEnd = schedule.end
         logger.debug("telling the sockets of a loop to go", metadata: ["sockets": "\(open.count)"])
         for (index, connection) in open.enumerated() { connection.drain(at: schedule.deadline(index)) }
         _ = events.schedule(at: schedule.end) { [unowned self] in events.stop() }
         stopWhenDrained()
     }
 
-    /// Ends all loops when no WebSocket is left on any: until then the one that reads goes on for the others, and no
+    /// Ends all loops when no session is left on any: until then the one that reads goes on for the others, and no
     /// listener is closed. Plain requests that are open then are cut by the end of the process.
     private func stopWhenDrained() {
         guard availability == .draining, !isDrained, sessionCount == 0 else { return }

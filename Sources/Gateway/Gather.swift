@@ -1,32 +1,40 @@
 import EventLog
 import Glibc
 
-/// The frames of some events in a row, as slices of their batches: one gathered write.
+/// Some events in a row in one encoding, as slices of their batches: one gathered write.
 ///
 /// A scratch value of the loop, filled anew for each use; it keeps the batches alive whose bytes it points to.
 struct Gather {
     struct Event {
         var number: EventNumber
         var id: StreamID
-        /// Bytes of all frames up to the end of this one.
+        /// Bytes of everything up to the end of this one.
         var end: Int
+        /// Where it stands: of which owner, and there at which index.
+        fileprivate var owner: Int32
+        fileprivate var index: Int32
     }
 
-    /// Events in one write: what `IOV_MAX` allows (1,024 on Linux).
-    static let maximumEvents = 1024
+    /// Slices in one write: `IOV_MAX` (1,024 on Linux).
+    static let maximumSlices = 1024
     /// Bytes after which no further event is added: more than a socket buffer takes at once, little enough that one
     /// connection does not hold the loop for long.
     static let maximumBytes = 256 * 1024
 
+    private(set) var encoding = Encoding.webSocket
     private(set) var slices: [iovec] = []
     private(set) var events: [Event] = []
     private var owners: [Batch] = []
 
     var isEmpty: Bool { events.isEmpty }
-    var isFull: Bool { events.count >= Self.maximumEvents || byteCount >= Self.maximumBytes }
+    var isFull: Bool {
+        slices.count > Self.maximumSlices - encoding.slicesPerEvent || byteCount >= Self.maximumBytes
+    }
     var byteCount: Int { events.last?.end ?? 0 }
 
-    mutating func removeAll() {
+    /// Begins anew.
+    mutating func removeAll(for encoding: Encoding) {
+        self.encoding = encoding
         slices.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         owners.removeAll(keepingCapacity: true)
@@ -34,23 +42,74 @@ struct Gather {
 
     /// - Parameter isReplay: the batch is in no log, its events have no number.
     mutating func add(_ batch: Batch, _ index: Int, isReplay: Bool = false) {
-        let frame = batch.frame(index)
-        // The kernel only reads through the pointer.
-        slices.append(iovec(iov_base: UnsafeMutableRawPointer(mutating: frame.baseAddress), iov_len: frame.count))
+        let length: Int
+        switch encoding {
+        case .webSocket:
+            let frame = batch.frame(index)
+            append(frame)
+            length = frame.count
+        case .eventStream:
+            let prefix = batch.eventStreamPrefix(index)
+            let data = batch.eventStreamData(index)
+            appendMerging(prefix)
+            append(data)
+            length = prefix.count + data.count
+        }
+        if owners.last !== batch { owners.append(batch) }
         events.append(
             Event(
                 number: isReplay ? 0 : batch.firstNumber + EventNumber(index), id: batch.entries[index].id,
-                end: byteCount + frame.count))
-        if owners.last !== batch { owners.append(batch) }
+                end: byteCount + length, owner: Int32(owners.count - 1), index: Int32(index)))
+    }
+
+    private mutating func append(_ slice: UnsafeRawBufferPointer) {
+        // The kernel only reads through the pointer.
+        slices.append(iovec(iov_base: UnsafeMutableRawPointer(mutating: slice.baseAddress), iov_len: slice.count))
+    }
+
+    /// An event's prefix stands right behind the event before it, if that is the one before it in its batch.
+    private mutating func appendMerging(_ slice: UnsafeRawBufferPointer) {
+        if let last = slices.last, let end = last.iov_base.map({ UnsafeRawPointer($0) + last.iov_len }),
+            end == slice.baseAddress
+        {
+            slices[slices.count - 1].iov_len += slice.count
+        } else {
+            append(slice)
+        }
+    }
+
+    /// What a socket is still to be sent of an event of which it has taken the beginning.
+    struct Remainder {
+        var event: Int
+        /// What is left of an event stream's prefix; empty for a WebSocket.
+        var prefix: UnsafeRawBufferPointer
+        /// The frame and the event stream's end (``Batch/frameAndStreamEnd(_:)``).
+        var run: UnsafeRawBufferPointer
+        /// What is left, behind the prefix: this part of the run.
+        var range: Range<Int>
     }
 
     /// The rest of the event that `sent` bytes of this gather end in, if they end inside one.
-    func remainder(after sent: Int) -> (event: Int, bytes: UnsafeRawBufferPointer)? {
+    func remainder(after sent: Int) -> Remainder? {
         guard let event = events.firstIndex(where: { $0.end > sent }) else { return nil }
         let start = event == 0 ? 0 : events[event - 1].end
         guard sent > start else { return nil }
-        let frame = UnsafeRawBufferPointer(start: slices[event].iov_base, count: slices[event].iov_len)
-        return (event, UnsafeRawBufferPointer(rebasing: frame[(sent - start)...]))
+        let batch = owners[Int(events[event].owner)]
+        let index = Int(events[event].index)
+        let run = batch.frameAndStreamEnd(index)
+        let missing = events[event].end - sent
+        switch encoding {
+        case .webSocket:
+            let end = batch.frame(index).count
+            return Remainder(
+                event: event, prefix: .init(start: nil, count: 0), run: run, range: (end - missing)..<end)
+        case .eventStream:
+            let data = batch.eventStreamData(index).count
+            let prefix = batch.eventStreamPrefix(index)
+            return Remainder(
+                event: event, prefix: .init(rebasing: prefix.suffix(max(missing - data, 0))), run: run,
+                range: (run.count - min(missing, data))..<run.count)
+        }
     }
 
     /// How many whole events the first `sent` bytes hold.

@@ -1,24 +1,33 @@
 import EventLoop
 
-/// The bytes of one frame that some socket is in the middle of: shared by all who stopped inside the same event.
+/// The last bytes of an event that some sockets are in the middle of: shared by all who stopped inside it.
 final class FrameBytes {
     let bytes: [UInt8]
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 }
 
-/// What a socket would not take: never more than the rest of one frame and a few control frames or plain answers.
+/// What a socket would not take: never more than the rest of one event and a few control frames, comments or answers.
 /// Events are not queued here; their place is the subscriber's cursor.
 struct PendingOutput {
-    /// The rest of a frame, to be sent before all else.
-    private var tail: (frame: FrameBytes, offset: Int)?
-    /// Whole frames or answers, behind the tail.
+    /// The rest of an event.
+    struct Tail {
+        /// What is the socket's own, before the shared bytes: of an event stream's prefix.
+        var prefix: [UInt8]
+        let frame: FrameBytes
+        /// Which of the frame's bytes are left.
+        var range: Range<Int>
+    }
+
+    /// To be sent before all else.
+    private var tail: Tail?
+    /// Whole pieces, behind the tail.
     private var control: [UInt8] = []
     private var controlOffset = 0
 
     var isEmpty: Bool { tail == nil && control.isEmpty }
     var controlBytes: Int { control.count - controlOffset }
 
-    mutating func setTail(_ frame: FrameBytes, offset: Int) { tail = (frame, offset) }
+    mutating func setTail(_ tail: Tail) { self.tail = tail }
 
     mutating func append(_ bytes: UnsafeRawBufferPointer) { control.append(contentsOf: bytes) }
 
@@ -30,13 +39,21 @@ struct PendingOutput {
 
     /// Writes what it can.
     mutating func flush(to stream: ByteStream) -> Flushed {
-        while let (frame, offset) = tail {
-            let outcome = frame.bytes.withUnsafeBytes {
-                stream.write(UnsafeRawBufferPointer(rebasing: $0[offset...]))
-            }
+        while var rest = tail {
+            let outcome =
+                if rest.prefix.isEmpty {
+                    rest.frame.bytes.withUnsafeBytes { stream.write(UnsafeRawBufferPointer(rebasing: $0[rest.range])) }
+                } else {
+                    rest.prefix.withUnsafeBytes { stream.write($0) }
+                }
             switch outcome {
             case .wrote(let count):
-                tail = offset + count < frame.bytes.count ? (frame, offset + count) : nil
+                if rest.prefix.isEmpty {
+                    rest.range = (rest.range.lowerBound + count)..<rest.range.upperBound
+                } else {
+                    rest.prefix.removeFirst(count)
+                }
+                tail = rest.range.isEmpty && rest.prefix.isEmpty ? nil : rest
             case .wouldBlock:
                 return .blocked
             case .failed(let error):

@@ -127,6 +127,10 @@ final class Replayer: RedisLinkUser {
         if plan.gap {
             loop.counters.gaps += 1
             if subscriber.hasFallenBehind { return subscriber.connection.end(.slow) }
+            if let id = subscriber.gaps.tell() {
+                // Not sent yet: sending goes on with what the subscriber is owed, and its place is not set.
+                subscriber.connection.queue(GapNotices.notice(id, subscriber.encoding))
+            }
         }
         if plan.sends.isEmpty {
             loop.go(on: subscriber, with: plan.next)
@@ -135,7 +139,11 @@ final class Replayer: RedisLinkUser {
             loop.counters.eventsReplayed += plan.sends.count
             subscriber.position = .replaying(Subscriber.Replay(plan, of: subscriber.channel))
         }
-        loop.advance(subscriber)
+        if subscriber.connection.output.isEmpty {
+            loop.advance(subscriber)
+        } else {
+            subscriber.connection.flush()
+        }
     }
 
     // MARK: Commands

@@ -16,6 +16,8 @@ enum RequestRefusal: Equatable {
     case draining
     case tooManyConnections
     case tooManyOnChannel
+    /// `/events` for a client that takes no event stream.
+    case notAcceptable
     case notFound
     case wrongMethod(allowed: String)
 
@@ -49,6 +51,8 @@ enum RequestRefusal: Equatable {
             Response(
                 .tooManyRequests, text: "the channel has as many connections as it may have",
                 fields: [.init("Retry-After", "5")])
+        case .notAcceptable:
+            Response(.notAcceptable, text: explanation)
         case .notFound:
             Response(.notFound, text: "Not Found")
         case .wrongMethod(let allowed):
@@ -78,6 +82,7 @@ enum RequestRefusal: Equatable {
         case .draining: "draining"
         case .tooManyConnections: "too_many_connections"
         case .tooManyOnChannel: "too_many_on_channel"
+        case .notAcceptable: "not_acceptable"
         case .notFound, .wrongMethod: nil
         }
     }
@@ -97,6 +102,7 @@ enum RequestRefusal: Equatable {
         case .draining: "the gateway is draining"
         case .tooManyConnections: "maxTotalConnections is reached"
         case .tooManyOnChannel: "maxConnectionsPerChannel is reached"
+        case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
         }
@@ -107,7 +113,7 @@ enum RequestRefusal: Equatable {
         switch self {
         case .origin, .tooManyConnections: true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .token, .starting, .draining,
-            .tooManyOnChannel, .notFound, .wrongMethod:
+            .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod:
             false
         }
     }

@@ -1,8 +1,7 @@
 import EventLog
 import EventLoop
-import WebSocket
 
-/// A connection that receives a channel's events: a cursor into the log, and what a WebSocket session needs beside it.
+/// A connection that receives a channel's events: a cursor into the log, and the session that they are sent on.
 ///
 /// Confined to its loop's thread; owned by its connection, listed by its channel.
 final class Subscriber {
@@ -31,8 +30,8 @@ final class Subscriber {
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
     var hasFallenBehind = false
 
-    var decoder: FrameDecoder
-    var liveness: Liveness
+    let session: Session
+    var gaps = GapNotices.unwanted
     /// When its token is no longer good, leeway included.
     let expiresAt: MonotonicTime
     /// When it is told that the gateway is going, once that is so.
@@ -41,6 +40,7 @@ final class Subscriber {
     var hasLeft = false
 
     var channel: Channel { members.channel }
+    var encoding: Encoding { session.encoding }
 
     var isLagging: Bool {
         switch position {
@@ -50,14 +50,12 @@ final class Subscriber {
     }
 
     init(
-        connection: Connection, members: ChannelMembers, decoder: FrameDecoder, liveness: Liveness,
-        arrival: StreamID, expiresAt: MonotonicTime
+        connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, expiresAt: MonotonicTime
     ) {
         self.arrival = arrival
         self.connection = connection
         self.members = members
-        self.decoder = decoder
-        self.liveness = liveness
+        self.session = session
         self.expiresAt = expiresAt
     }
 }

@@ -8,6 +8,7 @@ public enum Status: Int, Sendable, CaseIterable {
     case forbidden = 403
     case notFound = 404
     case methodNotAllowed = 405
+    case notAcceptable = 406
     case requestTimeout = 408
     case contentTooLarge = 413
     case uriTooLong = 414
@@ -30,6 +31,7 @@ public enum Status: Int, Sendable, CaseIterable {
         case .forbidden: "Forbidden"
         case .notFound: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
+        case .notAcceptable: "Not Acceptable"
         case .requestTimeout: "Request Timeout"
         case .contentTooLarge: "Content Too Large"
         case .uriTooLong: "URI Too Long"

@@ -100,7 +100,7 @@ struct Dev: ParsableCommand {
     }
 
     private static func waitUntilReady(_ port: UInt16, _ host: String, _ waiter: Waiter) throws(WaitError) {
-        let url = WebSocketURL(host: host, port: port)
+        let url = GatewayURL(host: host, port: port)
         let request = Array("GET /ready HTTP/1.1\r\nHost: \(url.authority)\r\nConnection: close\r\n\r\n".utf8)
         let deadline = waiter.deadline(milliseconds: 10_000)
         while true {
@@ -116,7 +116,7 @@ struct Dev: ParsableCommand {
     private static func printCommands(_ port: UInt16, _ host: String, _ file: String) {
         let sluice = ProgramPath.shortest
         let config = "--config \(ProgramPath.shellWord(file))"
-        let name = host == "127.0.0.1" ? "localhost" : WebSocketURL(host: host, port: 80).authority
+        let name = host == "127.0.0.1" ? "localhost" : GatewayURL(host: host, port: 80).authority
         StandardOutput.write(
             """
 
@@ -127,6 +127,9 @@ struct Dev: ParsableCommand {
 
             Send an event into it:
               \(sluice) publish --channel demo \(config) '{"status": "done"}'
+
+            Watch it as a browser's EventSource does:
+              curl -N -b "async-token=$(\(sluice) token --channel demo \(config))" http://\(name):\(port)/events
 
             Ask whether it serves:
               curl http://\(name):\(port)/health

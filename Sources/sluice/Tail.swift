@@ -7,9 +7,9 @@ import Glibc
 struct Tail: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch a channel: print each event as it comes.",
-        usage: "sluice tail --channel <name> [--last-id <id>] [--url <url>] [--count <n>] [--config <path>]",
+        usage: "sluice tail --channel <name> [--last-id <id>] [--sse] [--url <url>] [--count <n>] [--config <path>]",
         discussion: """
-            A WebSocket client of the gateway. Each event is one line of JSON on standard output; what becomes of the \
+            A WebSocket client of the gateway, or with --sse one of its event stream. Each event is one line of JSON on standard output; what becomes of the \
             connection is told on standard error. When the connection is lost it is made again, with the ID of the \
             last event that was printed, so that none is missed. Ctrl-C ends it.
 
@@ -17,6 +17,7 @@ struct Tail: ParsableCommand {
 
               sluice tail --channel demo
               sluice tail --channel demo --last-id 1763717460123-0 --count 10
+              sluice tail --channel demo --sse
             """)
 
     @Option(help: ArgumentHelp("The channel to watch; not needed with --token.", valueName: "name"))
@@ -30,9 +31,12 @@ struct Tail: ParsableCommand {
     @Option(help: ArgumentHelp("End after so many events.", valueName: "n"))
     var count: Int?
 
+    @Flag(help: "Watch by server-sent events (GET /events) instead of a WebSocket.")
+    var sse = false
+
     @Option(
         help: ArgumentHelp(
-            "The gateway's address, ws:// or wss://. (default: this machine, at the configured port)",
+            "The gateway's address, ws:// or wss://, with --sse http:// or https://. (default: this machine, at the configured port)",
             valueName: "url"))
     var url: String?
 
@@ -69,10 +73,12 @@ struct Tail: ParsableCommand {
             credentials = .minted(try TokenMinter(settings), channel: channel, seconds: Self.tokenSeconds)
         }
         let client = TailClient(
-            url: try url.map { try WebSocketURL($0) } ?? Self.url(of: settings), credentials: credentials,
+            url: try url.map { try GatewayURL($0, transport) } ?? url(of: settings), credentials: credentials,
             cookieName: settings.jwtCookieName, waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
         try client.run(after: start, count: count)
     }
+
+    private var transport: GatewayURL.Transport { sse ? .eventStream : .webSocket }
 
     private static func parse(_ text: String) throws(CommandFailure) -> StreamID {
         guard let id = Array(text.utf8).withUnsafeBytes({ StreamID(text: $0) }) else {
@@ -82,10 +88,10 @@ struct Tail: ParsableCommand {
     }
 
     /// The gateway of a configuration, seen from its own machine.
-    private static func url(of settings: Settings) throws(CommandFailure) -> WebSocketURL {
+    private func url(of settings: Settings) throws(CommandFailure) -> GatewayURL {
         guard settings.port != 0 else {
             throw CommandFailure("\"port\" is 0, so that the gateway listens on any free one; --url was expected.")
         }
-        return WebSocketURL(host: settings.localHost, port: settings.port)
+        return GatewayURL(transport, host: settings.localHost, port: settings.port)
     }
 }

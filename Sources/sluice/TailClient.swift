@@ -14,7 +14,7 @@ final class TailClient {
     }
 
     /// How a connection ended.
-    private enum End {
+    enum End {
         /// As many events as were asked for have come.
         case complete
         case interrupted
@@ -24,29 +24,34 @@ final class TailClient {
         case refused(CommandFailure)
     }
 
-    private let url: WebSocketURL
+    let url: GatewayURL
     private let credentials: Credentials
     private let cookieName: String
-    private let waiter: Waiter
+    let waiter: Waiter
     private var tls: TLSClientContext?
-    private var lastID: StreamID?
+    /// Where the next connection goes on.
+    var lastID: StreamID?
+    /// How long an event stream asked to wait before that, in milliseconds.
+    var retryMilliseconds: Int?
     /// How many events are still wanted; nil: all.
     private var remaining: Int?
     private var backoff = Backoff(base: 200, cap: 5000)
 
     /// The least wait before another try: full jitter alone may come close to none.
     private static let leastPauseMilliseconds: Int64 = 100
+    /// A gateway that drains for ten minutes asks for about as much; more is not believed.
+    private static let mostRetryMilliseconds: Int64 = 660_000
     /// Connecting, TLS and the opening handshake together.
     private static let openMilliseconds: Int64 = 10_000
     /// A connection that lived so long was a good one: the next wait is short again.
     private static let goodMilliseconds: Int64 = 5000
     /// After so much silence the gateway is pinged (it pings by itself every 20 s, unless it is told otherwise) …
-    private static let silenceMilliseconds: Int64 = 45_000
+    static let silenceMilliseconds: Int64 = 45_000
     /// … and then has so long to say anything.
     private static let pongMilliseconds: Int64 = 10_000
     private static let writeMilliseconds: Int64 = 10_000
 
-    init(url: WebSocketURL, credentials: Credentials, cookieName: String, waiter: Waiter) {
+    init(url: GatewayURL, credentials: Credentials, cookieName: String, waiter: Waiter) {
         self.url = url
         self.credentials = credentials
         self.cookieName = cookieName
@@ -70,7 +75,8 @@ final class TailClient {
     /// False when a signal came.
     private func pause(_ sentence: String) -> Bool {
         let random = UInt64.random(in: .min ... .max)
-        let milliseconds = max(Int64(backoff.next(random: random)), Self.leastPauseMilliseconds)
+        let least = min(Int64(retryMilliseconds ?? 0), Self.mostRetryMilliseconds)
+        let milliseconds = max(Int64(backoff.next(random: random)), least, Self.leastPauseMilliseconds)
         let position = lastID.map { ", to go on after \($0)" } ?? ""
         StandardError.write("\(sentence) Trying again in \(milliseconds) ms\(position).")
         return (try? waiter.pause(milliseconds: milliseconds)) != nil
@@ -91,18 +97,16 @@ final class TailClient {
                 if MonotonicTime.now().milliseconds(since: openedAt) >= Self.goodMilliseconds { backoff.reset() }
             }
             StandardError.write("Connected to \(url.text)\(lastID.map { ", after \($0)" } ?? "").")
-            let end = receive(from: stream, early)
-            switch end {
-            case .complete, .interrupted: bidFarewell(stream)
-            case .lost, .refused: break
+            switch url.transport {
+            case .webSocket: return follow(webSocket: stream, early)
+            case .eventStream: return follow(eventStream: stream, early)
             }
-            return end
         } catch {
             return end(error)
         }
     }
 
-    private func end(_ error: WaitError) -> End {
+    func end(_ error: WaitError) -> End {
         switch error {
         case .interrupted: .interrupted
         case .timedOut: .lost("\(url.text) did not answer in time.")
@@ -115,7 +119,7 @@ final class TailClient {
         case failure(End)
     }
 
-    /// Connects and does the opening handshake.
+    /// Connects, asks, and reads the answer's head.
     private func open() throws(WaitError) -> Opening {
         let token: String
         switch credentials {
@@ -132,17 +136,31 @@ final class TailClient {
         let stream = try ClientStream.connect(to: addresses, tls: try secure(), waiter: waiter, until: deadline)
 
         let key = ClientHandshake.key(nonce: (.random(in: .min ... .max), .random(in: .min ... .max)))
-        let request = ClientHandshake.request(
-            host: url.authority, target: url.target(lastID: lastID?.description), key: key,
-            fields: [(name: "Cookie", value: "\(cookieName)=\(token)")])
+        let cookie = "\(cookieName)=\(token)"
+        let request =
+            switch url.transport {
+            case .webSocket:
+                ClientHandshake.request(
+                    host: url.authority, target: url.target(lastID: lastID?.description), key: key,
+                    fields: [(name: "Cookie", value: cookie)])
+            case .eventStream:
+                eventStreamRequest(cookie: cookie)
+            }
         try stream.write(request, until: deadline)
         var answer = try HTTPAnswer.read(from: stream, until: deadline)
-        guard answer.head.statusCode == 101 else {
+        guard answer.head.statusCode == (url.transport == .webSocket ? 101 : 200) else {
             let body = answer.bodyText(from: stream, until: deadline)
             return .failure(refusal(answer, body))
         }
-        if let breach = answer.webSocketBreach(key: key) {
-            return .failure(.refused(CommandFailure("\(url.text) is no WebSocket server: \(breach.reason)")))
+        switch url.transport {
+        case .webSocket:
+            if let breach = answer.webSocketBreach(key: key) {
+                return .failure(.refused(CommandFailure("\(url.text) is no WebSocket server: \(breach.reason)")))
+            }
+        case .eventStream:
+            guard answer.isEventStream else {
+                return .failure(.refused(CommandFailure("\(url.text) is no event stream.")))
+            }
         }
         return .success((stream, early: answer.rest))
     }
@@ -179,6 +197,15 @@ final class TailClient {
 
     // MARK: Frames
 
+    private func follow(webSocket stream: ClientStream, _ early: [UInt8]) -> End {
+        let end = receive(from: stream, early)
+        switch end {
+        case .complete, .interrupted: bidFarewell(stream)
+        case .lost, .refused: break
+        }
+        return end
+    }
+
     /// Takes frames until the connection ends. - Parameter early: bytes that came with the answer's head.
     private func receive(from stream: ClientStream, _ early: [UInt8]) -> End {
         var messages = MessageReader()
@@ -210,14 +237,8 @@ final class TailClient {
     private func take(_ message: MessageReader.Message, _ stream: ClientStream) throws(WaitError) -> End? {
         switch message {
         case .event(let json):
-            guard StandardOutput.write(Self.oneLine(json)) else {
-                return .refused(CommandFailure("Standard output cannot be written."))
-            }
             if let id = EventID.last(in: json) { lastID = id }
-            backoff.reset()
-            guard let remaining else { return nil }
-            self.remaining = remaining - 1
-            return remaining <= 1 ? .complete : nil
+            return print(json)
         case .ping(let payload):
             try send(.pong, payload, stream)
             return nil
@@ -233,6 +254,17 @@ final class TailClient {
                 until: deadlineToWrite)
             return .lost("\(url.text) broke the WebSocket protocol: \(violation.reason)")
         }
+    }
+
+    /// Prints an event, and counts it. Returns what that comes to; nil: go on.
+    func print(_ json: [UInt8]) -> End? {
+        guard StandardOutput.write(Self.oneLine(json)) else {
+            return .refused(CommandFailure("Standard output cannot be written."))
+        }
+        backoff.reset()
+        guard let remaining else { return nil }
+        self.remaining = remaining - 1
+        return remaining <= 1 ? .complete : nil
     }
 
     private static var maskingKey: UInt32 { UInt32.random(in: .min ... .max) }

@@ -68,14 +68,14 @@ struct CommandLineTests {
         }
     }
 
-    @Test("tail prints each event once, across a restart of the gateway")
-    func tailAcrossRestart() throws {
+    @Test("tail prints each event once, across a restart of the gateway", arguments: [[], ["--sse"]])
+    func tailAcrossRestart(flags: [String]) throws {
         let redis = try RedisProcess(persistent: true)
         let port = try freePort()
         let environment = RestartTests.environment(redis, port)
         var gateway = try SluiceProcess(["serve"], environment: environment)
         try gateway.waitUntilReady(port: port)
-        let tail = try SluiceProcess(["tail", "--channel", "alpha", "--count", "6"], environment: environment)
+        let tail = try SluiceProcess(["tail", "--channel", "alpha", "--count", "6"] + flags, environment: environment)
         try eventually("tail is connected") { tail.standardError.contains("Connected") }
         for number in 0..<3 { try redis.publish("alpha", sampleEvent("alpha", "job-\(number)")) }
         try eventually("tail has seen them") { tail.lines.count == 3 }

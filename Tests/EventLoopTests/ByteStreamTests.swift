@@ -18,6 +18,22 @@ struct ByteStreamTests {
         #expect(far.readOnce().bytes.count == 5)
     }
 
+    @Test("the kernel is told how long a peer may be silent; a Unix socket is left as it is")
+    func userTimeout() throws {
+        let (near, _) = try tcpPair()
+        for (given, set) in [(1500, 1500), (0, 1), (-7, 1), (Int.max, Int32.max)] as [(Int, Int32)] {
+            near.setUserTimeout(milliseconds: given)
+            var value: Int32 = -1
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            #expect(getsockopt(near.descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &length) == 0)
+            #expect(value == set)
+        }
+        let (unix, other) = try ByteStream.pair()
+        unix.setUserTimeout(milliseconds: 1500)
+        #expect(unix.write("still") == .wrote(5))
+        #expect(other.readOnce().bytes.count == 5)
+    }
+
     @Test("empty buffers are neither the end nor an error")
     func empty() throws {
         let (near, far) = try ByteStream.pair()

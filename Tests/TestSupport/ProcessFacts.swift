@@ -24,6 +24,18 @@ public enum ProcessFacts {
         }
     }
 
+    /// `TCP_USER_TIMEOUT` of this process's socket between the two local ports, in milliseconds.
+    public static func userTimeout(ofPeer peer: UInt16, onLocalPort local: UInt16) throws -> Int32 {
+        for descriptor in Int32(0)..<4096
+        where port(descriptor, getsockname) == local && port(descriptor, getpeername) == peer {
+            var value: Int32 = -1
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &length)
+            return value
+        }
+        throw Failure("there is no socket between the ports \(local) and \(peer)")
+    }
+
     /// CPU time that the threads of these names have used, in clock ticks (10 ms).
     public static func cpuTicks(ofThreads names: Set<String>) throws -> Int {
         var ticks = 0
@@ -44,5 +56,25 @@ public enum ProcessFacts {
     /// `String(contentsOfFile:)` ends at the first short read, which with these files is not their end.
     private static func read(_ path: String) -> String? {
         FileHandle(forReadingAtPath: path).map { String(decoding: $0.readDataToEndOfFile(), as: UTF8.self) }
+    }
+}
+
+/// The port that a call gives for an IPv4 socket; nil for what is none.
+func port(
+    _ descriptor: Int32, _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+) -> UInt16? {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call(descriptor, $0, &length) }
+    }
+    return result == 0 && address.sin_family == sa_family_t(AF_INET) ? UInt16(bigEndian: address.sin_port) : nil
+}
+
+extension TestSocket {
+    /// The port of its own end.
+    public func localPort() throws -> UInt16 {
+        guard let port = port(descriptor, getsockname) else { throw Failure("the socket has no port") }
+        return port
     }
 }

@@ -128,6 +128,13 @@ public final class TestSocket {
         return Array(buffer[..<count])
     }
 
+    /// What comes next, however much; nothing at the end of the stream.
+    public func readSome(deadline: Deadline = Deadline()) throws -> [UInt8] {
+        if buffer.isEmpty, try !fill(deadline, "no byte came") { return [] }
+        defer { buffer = [] }
+        return buffer
+    }
+
     /// Reads through the first occurrence of `end`.
     public func read(through end: String, deadline: Deadline = Deadline()) throws -> String {
         let mark = Array(end.utf8)

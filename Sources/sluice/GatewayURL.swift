@@ -1,5 +1,36 @@
-/// Where a gateway listens: `ws://host[:port][/path][?query]`, or `wss://` (RFC 6455, section 3).
-struct WebSocketURL: Equatable {
+/// Where a gateway listens, and what is spoken there: `ws://host[:port][/path][?query]` or `wss://` (RFC 6455, section 3)
+/// for a WebSocket, `http://` or `https://` for an event stream.
+struct GatewayURL: Equatable {
+    enum Transport: Equatable {
+        case webSocket
+        case eventStream
+
+        fileprivate var plainScheme: String {
+            switch self {
+            case .webSocket: "ws"
+            case .eventStream: "http"
+            }
+        }
+
+        fileprivate var secureScheme: String { plainScheme + "s" }
+
+        /// Where it is when the address names no path.
+        fileprivate var defaultPath: String {
+            switch self {
+            case .webSocket: "/"
+            case .eventStream: "/events"
+            }
+        }
+
+        fileprivate var example: String {
+            switch self {
+            case .webSocket: "ws://127.0.0.1:8080/ or wss://push.example/"
+            case .eventStream: "http://127.0.0.1:8080/events or https://push.example/events"
+            }
+        }
+    }
+
+    let transport: Transport
     let isSecure: Bool
     /// A name or an address, an IPv6 one without its brackets.
     let host: String
@@ -7,25 +38,29 @@ struct WebSocketURL: Equatable {
     /// Path and query, beginning with a slash.
     let target: String
 
-    init(isSecure: Bool = false, host: String, port: UInt16, target: String = "/") {
+    init(
+        _ transport: Transport = .webSocket, isSecure: Bool = false, host: String, port: UInt16, target: String? = nil
+    ) {
+        self.transport = transport
         self.isSecure = isSecure
         self.host = host
         self.port = port
-        self.target = target
+        self.target = target ?? transport.defaultPath
     }
 
     /// - Throws: a sentence that says what is wrong.
-    init(_ text: String) throws(CommandFailure) {
+    init(_ text: String, _ transport: Transport = .webSocket) throws(CommandFailure) {
+        self.transport = transport
         func wrong(_ what: String) -> CommandFailure {
             CommandFailure(
-                "--url is \"\(text)\", \(what); an address such as ws://127.0.0.1:8080/ or wss://push.example/ was expected."
+                "--url is \"\(text)\", \(what); an address such as \(transport.example) was expected."
             )
         }
         let scheme = text.prefix { $0 != ":" }.lowercased()
-        guard scheme == "ws" || scheme == "wss", text.dropFirst(scheme.count).hasPrefix("://") else {
-            throw wrong("which does not begin with ws:// or wss://")
+        isSecure = scheme == transport.secureScheme
+        guard isSecure || scheme == transport.plainScheme, text.dropFirst(scheme.count).hasPrefix("://") else {
+            throw wrong("which does not begin with \(transport.plainScheme):// or \(transport.secureScheme)://")
         }
-        isSecure = scheme == "wss"
         let rest = text.dropFirst(scheme.count + 3)
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let tail = rest[authority.endIndex...]
@@ -55,7 +90,7 @@ struct WebSocketURL: Equatable {
             }
             port = number
         }
-        target = tail.hasPrefix("/") ? String(tail) : "/" + tail
+        target = tail.hasPrefix("/") ? String(tail) : transport.defaultPath + tail
     }
 
     /// For the `Host` field: without the port that the scheme implies.
@@ -70,5 +105,7 @@ struct WebSocketURL: Equatable {
         return target + (target.contains("?") ? "&" : "?") + "last_id=" + lastID
     }
 
-    var text: String { (isSecure ? "wss://" : "ws://") + authority + target }
+    var text: String {
+        (isSecure ? transport.secureScheme : transport.plainScheme) + "://" + authority + target
+    }
 }

@@ -1,0 +1,116 @@
+import Configuration
+import EventLog
+import EventLoop
+import HTTP1
+import ServerSentEvents
+
+/// `/events`: server-sent events (HTML, section 9.2), the other encoding of a session.
+extension Connection {
+    private static let methods = "GET, HEAD, OPTIONS"
+
+    func answerEvents(_ head: RequestHead) {
+        let crossOrigin = CrossOrigin(head, policy: loop.context.origins)
+        switch head.method {
+        case .options: answerPreflight(head, crossOrigin)
+        case .get, .head: openEventStream(head, crossOrigin)
+        case .post, .put, .delete, .patch, .trace, .connect, .other:
+            var response = RequestRefusal.wrongMethod(allowed: Self.methods).response
+            response.fields += crossOrigin.fields
+            reply(response, to: head)
+        }
+    }
+
+    /// Says what pages may do, whether or not a stream could be opened now: a page whose preflight fails is told no reason.
+    private func answerPreflight(_ head: RequestHead, _ crossOrigin: CrossOrigin) {
+        guard crossOrigin.isAllowed else {
+            return refuse(.origin(printable(crossOrigin.origins)), fields: crossOrigin.fields)
+        }
+        let fields = crossOrigin.preflightFields(methods: Self.methods) + [.init("Allow", Self.methods)]
+        reply(Response(.noContent, fields: fields), to: head)
+    }
+
+    private func openEventStream(_ head: RequestHead, _ crossOrigin: CrossOrigin) {
+        let toHead = head.method == .head
+        let refuse = { (refusal: RequestRefusal) in
+            self.refuse(refusal, toHead: toHead, fields: crossOrigin.fields)
+        }
+        guard head.accepts(type: "text", subtype: "event-stream") else { return refuse(.notAcceptable) }
+        let admitted: Admitted
+        switch admit(head) {
+        case .admitted(let value): admitted = value
+        case .refused(let refusal): return refuse(refusal)
+        }
+        // Without a length: the stream ends with its connection (RFC 9112 section 6.3), which clients of every version
+        // understand, and no proxy has to undo chunks.
+        let response = Response(
+            .ok,
+            fields: [
+                .init("Content-Type", "text/event-stream"), .init("Cache-Control", "no-store"),
+                // nginx would hold events back until they fill a buffer.
+                .init("X-Accel-Buffering", "no"),
+            ] + crossOrigin.fields, body: .untilClose)
+        var bytes = response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead)
+        guard !toHead else {
+            send(bytes)
+            return finishAfterFlush()
+        }
+        if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
+        let resume = resumePoint(head, header: head.first("last-event-id"))
+        bytes += EventStreamText.preamble(
+            retryMilliseconds: retryMilliseconds, id: startingID(resume).map { "\($0)" })
+        send(bytes)
+        guard phase == .http else { return loop.context.limits.release(admitted.channel) }
+        stream.setUserTimeout(milliseconds: loop.context.settings.socketResponseTimeoutMs)
+        let heartbeat = Heartbeat(
+            now: loop.now, interval: Int64(loop.context.settings.pingSocketsIntervalMs),
+            share: Double.random(in: 0..<1))
+        open(
+            admitted, .eventStream(EventStreamSession(heartbeat: heartbeat)), resume: resume, tellsGaps: wantsGaps(head)
+        )
+    }
+
+    /// How long a client waits before it comes back: at random, so that those who were cut off at once do not come back at
+    /// once; while draining not before that is over, since browsers do not try again after a 503.
+    private var retryMilliseconds: Int {
+        let left = loop.drainEnd.map { max($0.milliseconds(since: loop.now), 0) } ?? 0
+        return Int(left) + Int.random(in: 1000...3000)
+    }
+
+    /// Where a client stands that brought no ID: told at once, so that one that is cut off before its first event misses
+    /// nothing. Nil where there is nothing to tell.
+    ///
+    /// The end of the millisecond before the last event that was read. An event's own ID would do as well but for this: it
+    /// may be the ID of an entry of the client's channel too, and would then be taken for that.
+    private func startingID(_ resume: ResumePoint?) -> StreamID? {
+        switch resume {
+        case .claimed: return nil
+        case .settled(let id, _): return id
+        case nil:
+            let read = loop.log.lastID.milliseconds
+            return read > 0 ? StreamID(milliseconds: read, sequence: 0).predecessor : nil
+        }
+    }
+
+    // MARK: The open stream
+
+    /// Throws away what the client sends. There is nothing it could have to say; one that goes on all the same is closed.
+    func receiveUninvited(_ count: Int, _ session: EventStreamSession) {
+        guard phase == .open else { return }
+        session.uninvitedBytes += count
+        if session.uninvitedBytes > loop.context.settings.maxRequestHeadBytes { end(.uninvited) }
+    }
+
+    func beat(_ session: EventStreamSession, _ now: MonotonicTime) {
+        // To a blocked socket it would say nothing that the kernel's probes do not.
+        guard session.heartbeat.isDue(now: now), canSend else { return }
+        send(EventStreamText.comment())
+    }
+
+    /// Says why in a comment, which people read and browsers do not, and ends the stream.
+    func endEventStream(_ reason: CloseReason, _ text: String) {
+        var last = EventStreamText.comment(text)
+        if case .drain = reason { last = EventStreamText.preamble(retryMilliseconds: retryMilliseconds) + last }
+        send(last)
+        finishAfterFlush()
+    }
+}

@@ -1,0 +1,155 @@
+import Configuration
+import EventLog
+import EventLoop
+import HTTP1
+import JSONWebToken
+import Logging
+import Metrics
+
+/// How a request becomes a session, whatever is spoken on it: who may come in, and from where on it is owed events.
+extension Connection {
+    /// Who may come in.
+    struct Admitted {
+        var channel: Channel
+        /// When its token is no longer good, leeway included.
+        var expiresAt: MonotonicTime
+    }
+
+    enum Admission {
+        case admitted(Admitted)
+        case refused(RequestRefusal)
+    }
+
+    func admit(_ head: RequestHead) -> Admission {
+        switch loop.availability {
+        case .starting: return .refused(.starting)
+        case .draining: return .refused(.draining)
+        case .serving: break
+        }
+        let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
+        guard loop.context.origins.allows(origins: origins, host: head.host) else {
+            return .refused(.origin(printable(origins)))
+        }
+        guard let token = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
+        let verification = token.withUnsafeBytes {
+            loop.context.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
+        }
+        switch verification {
+        case .accepted(let identity):
+            return .admitted(
+                Admitted(
+                    channel: Channel(identity.channel), expiresAt: loop.context.expiry(of: identity, now: loop.now)))
+        case .refused(let refusal): return .refused(.token(refusal))
+        }
+    }
+
+    /// Counts the connection in, to be counted out when it leaves its channel. Returns why there is no room, if so.
+    func takePlace(_ channel: Channel) -> RequestRefusal? {
+        switch loop.context.limits.admit(channel) {
+        case .admitted: nil
+        case .tooMany: .tooManyConnections
+        case .tooManyOnChannel: .tooManyOnChannel
+        }
+    }
+
+    /// What the client says it has had.
+    /// - Parameter header: of `Last-Event-ID`, which a browser sets to the last ID it was given: newer than what stands in
+    ///   the URL, which stays the same for all connections of an `EventSource`.
+    func resumePoint(_ head: RequestHead, header: ArraySlice<UInt8>? = nil) -> ResumePoint? {
+        for text in [header, head.queryParameter("last_id").map { $0[...] }] {
+            guard let text, !text.isEmpty else { continue }
+            if let id = text.withUnsafeBytes({ StreamID(text: $0) }) { return .claimed(id) }
+            loop.logger.debug(
+                "ignored a malformed last_id",
+                metadata: metadata(["last_id": "\(printable(Array(text)))", "expected": "<milliseconds>-<sequence>"]))
+        }
+        let recent = Int64(loop.context.settings.replayRecentMs)
+        guard recent > 0 else { return nil }
+        let since = max(WallClock.nowMilliseconds() - recent, 0)
+        return .settled(StreamID(milliseconds: UInt64(since), sequence: 0).predecessor, frontier: nil)
+    }
+
+    /// Whether the client asked to be told of gaps.
+    func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
+
+    /// Begins the session and sends what it is owed.
+    func open(_ admitted: Admitted, _ session: Session, resume: ResumePoint?, tellsGaps: Bool) {
+        phase = .open
+        let subscriber = Subscriber(
+            connection: self, members: loop.channels.join(admitted.channel), session: session,
+            arrival: loop.log.lastID, expiresAt: admitted.expiresAt)
+        self.subscriber = subscriber
+        subscriber.members.add(subscriber)
+        loop.countSession(session.encoding)
+        loop.logger.debug(
+            "opened \(session.encoding.article)",
+            metadata: metadata([
+                "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
+            ]))
+        switch resume {
+        case nil:
+            subscriber.position = .live
+        case .claimed(let id):
+            if tellsGaps { subscriber.gaps = .wanted(id) }
+            switch loop.log.place(id, of: admitted.channel) {
+            case .event(let number):
+                if number < loop.log.lastNumber { loop.counters.replaysFromMemory += 1 }
+                subscriber.position = .log(number, id)
+            case .unknown:
+                subscriber.position = .history(.claimed(id))
+            }
+        case .settled(let id, let frontier):
+            subscriber.position = .history(.settled(id, frontier: frontier))
+        }
+        setDeadline(nextSessionDeadline(subscriber))
+        loop.advance(subscriber)
+    }
+
+    /// Bytes from outside as they may stand in a log line: ASCII without control characters, not longer than an ID
+    /// could be.
+    func printable(_ bytes: [UInt8]) -> String {
+        let shown = bytes.prefix(80).map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: "?") }
+        return String(decoding: shown, as: UTF8.self) + (bytes.count > 80 ? "…" : "")
+    }
+
+    func printable(_ texts: [String]) -> String { printable(Array(texts.joined(separator: ", ").utf8)) }
+
+    // MARK: Deadlines
+
+    func checkSession(_ now: MonotonicTime) {
+        guard let subscriber else { return }
+        if subscriber.expiresAt <= now { return end(.expired) }
+        if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
+        switch subscriber.session {
+        case .webSocket(let session): checkLiveness(session, now)
+        case .eventStream(let session): beat(session, now)
+        }
+        if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
+    }
+
+    private func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
+        let next =
+            switch subscriber.session {
+            case .webSocket(let session): session.liveness.nextDeadline(loop.context.liveness)
+            case .eventStream(let session): session.heartbeat.due
+            }
+        return min(next, subscriber.expiresAt, subscriber.drainAt ?? .distantFuture)
+    }
+
+    /// Says good-bye at that time.
+    func drain(at time: MonotonicTime) {
+        guard let subscriber, phase == .open else { return }
+        subscriber.drainAt = time
+        if time <= loop.now { end(.drain) } else { setDeadline(nextSessionDeadline(subscriber)) }
+    }
+}
+
+extension Encoding {
+    /// For the log.
+    var article: String {
+        switch self {
+        case .webSocket: "a WebSocket"
+        case .eventStream: "an event stream"
+        }
+    }
+}
