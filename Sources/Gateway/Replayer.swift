@@ -9,7 +9,7 @@ import RedisStreams
 /// never waits behind a blocking read.
 final class Replayer: RedisLinkUser {
     private unowned let loop: GatewayLoop
-    private lazy var link = RedisLink(loop: loop, purpose: "replays", user: self)
+    private lazy var link = RedisRouter(loop: loop, user: self)
     private var waiting: Deque<Subscriber> = []
     /// How many may wait before those who have left are looked for: doubling keeps the cost of it small.
     private var sweepAt = minimumSweep
@@ -21,8 +21,6 @@ final class Replayer: RedisLinkUser {
     /// its queue for seconds with their replies in memory.
     private static let maximumRounds = 32
     private static let minimumSweep = 256
-    /// How long Redis may be silent while an answer is owed.
-    private static let silenceMilliseconds: Int64 = 5000
 
     /// A subscriber's round, waiting for answers. Redis answers in the order of asking, so rounds stand in a queue.
     private final class Round {
@@ -78,8 +76,7 @@ final class Replayer: RedisLinkUser {
             round.asked = requests
             round.answers = []
             rounds.append(round)
-            link.send(
-                requests.flatMap { commands(for: $0, round.subscriber.channel) }, silence: Self.silenceMilliseconds)
+            link.ask(requests.map { commands(for: $0, round.subscriber.channel) })
         case .plan(let plan):
             finish(round, plan)
         }
@@ -134,7 +131,7 @@ final class Replayer: RedisLinkUser {
 
     func linkReceived() {
         while let round = rounds.first {
-            switch link.replies.nextReply() {
+            switch link.nextReply() {
             case .needMore:
                 return pump()
             case .protocolError(let text):
@@ -152,7 +149,6 @@ final class Replayer: RedisLinkUser {
                 return link.fail(failure)
             }
         }
-        link.expectNothing()
         pump()
     }
 

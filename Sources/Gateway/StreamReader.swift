@@ -97,7 +97,7 @@ final class StreamReader: RedisLinkUser {
             switch StreamInfo.parse(reply) {
             case .info(let info): pinned = info.facts
             case .missing: pinned = .missing()
-            case .failed(let error): return link.fail(error.description)
+            case .failed(let error): return link.fail(error)
             }
             link.answered()
             lastID = pinned.lastGenerated
@@ -126,7 +126,7 @@ final class StreamReader: RedisLinkUser {
         case .protocolError(let text):
             return link.fail(text)
         case .reply(let reply):
-            if let text = reply.errorText { return link.fail(ServerError(text).description) }
+            if let text = reply.errorText { return link.fail(ServerError(text)) }
             fill.take(reply, assembler: &assembler)
             if fill.isDone(now: loop.now) { finishFilling(fill) } else { askPage(fill) }
         }
@@ -179,7 +179,7 @@ final class StreamReader: RedisLinkUser {
                 readOn()
             case .error(let text):
                 publish()
-                return link.fail(ServerError(text).description)
+                return link.fail(ServerError(text))
             case .protocolError(let text):
                 publish()
                 return link.fail(text)

@@ -91,6 +91,18 @@ public final class RedisCluster {
         (try add(prefix + channel, data: data), try add(prefix + "full", data: data))
     }
 
+    /// An event, written while the slot of the global stream is on its way to a node: as a producer that follows `ASK`.
+    /// Returns its ID in the global stream.
+    public func publishWhileMoving(_ channel: String, _ data: String, to target: Int) throws -> String {
+        try add("async-events-\(channel)", data: data)
+        guard let port = nodes[target].port else { throw Failure("the node has no port") }
+        let connection = try RESPConnection(port: port)
+        _ = try connection.command(["ASKING"])
+        let reply = try connection.command(["XADD", "async-events-full", "*", "data", data])
+        if case .error(let text) = reply { throw Failure("Redis answered \(text)") }
+        return reply.text
+    }
+
     /// Moves the slot of a key, with all keys in it, to another node, as `redis-cli --cluster reshard` does.
     /// - Parameter whileMoving: runs when the keys are there and the slot still belongs to the first node.
     public func move(slotOf key: String, to target: Int, whileMoving: () throws -> Void = {}) throws {
