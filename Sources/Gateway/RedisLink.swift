@@ -342,15 +342,27 @@ final class RedisLink: ReadinessHandler {
         output = []
     }
 
+    /// What is seen of a server that ends a TLS connection for want of a client certificate: it closes with our login
+    /// unread, so that the reset mostly overtakes its alert.
+    private static let signsOfRefusal = [
+        "reset by peer", "Broken pipe", "certificate required", "without close_notify",
+    ]
+
     /// Drops the connection and tries again later.
     func fail(_ complaint: String) {
         let wasConnecting: Bool
         let wasReady: Bool
+        var complaint = complaint
         switch state {
         case .connecting: (wasConnecting, wasReady) = (true, false)
         case .ready: (wasConnecting, wasReady) = (false, true)
         case .loggingIn, .resolving: (wasConnecting, wasReady) = (false, false)
         case .idle, .waiting: return
+        }
+        if !wasReady, loop.context.redisTLS != nil, redis.certificateFile == nil,
+            Self.signsOfRefusal.contains(where: complaint.contains)
+        {
+            complaint += " (does Redis want a client certificate? redis.certificateFile is not set)"
         }
         drop()
         if wasConnecting, !addresses.isEmpty {

@@ -6,19 +6,20 @@ public final class RedisCluster {
     private static let slots = 16_384
 
     /// Returns when every node says that the cluster is well.
-    public init(masters: Int = 3) throws {
+    /// - Parameter arguments: further ones of `redis-server`; given the node's port.
+    public init(masters: Int = 3, _ arguments: (UInt16) -> [String] = { _ in [] }) throws {
         var nodes: [RedisProcess] = []
         var busPorts: [UInt16] = []
         for _ in 0..<masters {
             var busPort: UInt16 = 0
             nodes.append(
-                try RedisProcess.onPort { _ in
+                try RedisProcess.onPort { port in
                     // The default, 10000 above the port, may lie beyond the last one.
                     busPort = try freePort()
                     return [
                         "--cluster-enabled", "yes", "--cluster-port", "\(busPort)", "--cluster-node-timeout", "2000",
                         "--cluster-announce-ip", "127.0.0.1",
-                    ]
+                    ] + arguments(port)
                 })
             busPorts.append(busPort)
         }
