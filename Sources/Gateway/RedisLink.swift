@@ -359,7 +359,8 @@ final class RedisLink: ReadinessHandler {
         case .loggingIn, .resolving: (wasConnecting, wasReady) = (false, false)
         case .idle, .waiting: return
         }
-        if !wasReady, loop.context.redisTLS != nil, redis.certificateFile == nil,
+        if !wasReady, !wasConnecting || complaint.contains("TLS handshake"), loop.context.redisTLS != nil,
+            redis.certificateFile == nil,
             Self.signsOfRefusal.contains(where: complaint.contains)
         {
             complaint += " (does Redis want a client certificate? redis.certificateFile is not set)"
