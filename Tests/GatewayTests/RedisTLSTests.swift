@@ -109,6 +109,27 @@ struct RedisTLSTests {
                 .contains("The key file \(files.serverKey) could not be used with the certificate \(files.client)"))
     }
 
+    @Test("sentinels and servers that speak TLS alone: the primary is found, and its successor after a failover")
+    func sentinels() throws {
+        let files = try Certificates.shared()
+        let group = try SentinelGroup { port in
+            [
+                "--port", "0", "--tls-port", "\(port)", "--tls-ca-cert-file", files.authority, "--tls-cert-file",
+                files.server, "--tls-key-file", files.serverKey, "--tls-replication", "yes",
+            ]
+        }
+        let gateway = try Self.gateway(group.servers[0]) {
+            $0.redis.sentinels = group.sentinels.compactMap(\.port).map { "localhost:\($0)" }
+            $0.redis.sentinelName = SentinelGroup.name
+            $0.redis.certificateFile = files.client
+            $0.redis.keyFile = files.clientKey
+        }
+        try Self.expectEvents(gateway, try group.primary())
+        let client = try gateway.connect("alpha")
+        let (_, id) = try group.failOver().publish("alpha", sampleEvent("alpha", "after"))
+        try client.expect(ids: [id])
+    }
+
     @Test("a cluster over TLS is followed to the node that has the stream")
     func cluster() throws {
         let files = try Certificates.shared()

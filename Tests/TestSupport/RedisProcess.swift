@@ -21,9 +21,13 @@ public final class RedisProcess {
     }
 
     /// A sentinel, on a free port of 127.0.0.1 too.
-    /// - Parameter sentinel: the lines of its configuration file, which it rewrites as it goes.
-    public static func sentinel(_ lines: [String]) throws -> RedisProcess {
-        try onFreePort { try RedisProcess(port: $0, arguments: [], sentinel: lines) }
+    /// - Parameters:
+    ///   - lines: those of its configuration file, which it rewrites as it goes.
+    ///   - arguments: further ones of `redis-server`; given the port.
+    public static func sentinel(
+        _ lines: [String], _ arguments: (UInt16) -> [String] = { _ in [] }
+    ) throws -> RedisProcess {
+        try onFreePort { try RedisProcess(port: $0, arguments: arguments($0), sentinel: lines) }
     }
 
     /// One that is reached on a free port of 127.0.0.1 too.

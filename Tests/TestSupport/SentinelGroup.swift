@@ -11,18 +11,20 @@ public final class SentinelGroup {
     /// - Parameters:
     ///   - sentinelPassword: what the sentinels want of whoever asks them.
     ///   - password: what the servers want.
+    ///   - arguments: further ones of every `redis-server`, sentinels too; given its port.
     public init(
-        replicas: Int = 1, sentinels count: Int = 3, sentinelPassword: String? = nil, password: String? = nil
+        replicas: Int = 1, sentinels count: Int = 3, sentinelPassword: String? = nil, password: String? = nil,
+        _ arguments: (UInt16) -> [String] = { _ in [] }
     ) throws {
         // Without these a replica waits seconds for others that might want to be synchronised together.
         let common = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]
-        let primary = try RedisProcess.onPort(password: password) { _ in common }
+        let primary = try RedisProcess.onPort(password: password) { common + arguments($0) }
         guard let port = primary.port else { throw Failure("the primary has no port") }
         var servers = [primary]
         for _ in 0..<replicas {
             servers.append(
-                try RedisProcess.onPort(password: password) { _ in
-                    common + ["--replicaof", "127.0.0.1", "\(port)"]
+                try RedisProcess.onPort(password: password) {
+                    common + ["--replicaof", "127.0.0.1", "\(port)"] + arguments($0)
                 })
         }
         self.servers = servers
@@ -37,7 +39,7 @@ public final class SentinelGroup {
         ]
         if let password { lines.append("sentinel auth-pass \(Self.name) \(password)") }
         if let sentinelPassword { lines.append("sentinel sentinel-pass \(sentinelPassword)") }
-        sentinels = try (0..<count).map { _ in try RedisProcess.sentinel(lines) }
+        sentinels = try (0..<count).map { _ in try RedisProcess.sentinel(lines, arguments) }
         if let sentinelPassword {
             for sentinel in sentinels {
                 try sentinel.command("ACL", "SETUSER", "default", "resetpass", ">\(sentinelPassword)")
