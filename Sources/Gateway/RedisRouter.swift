@@ -46,7 +46,9 @@ final class RedisRouter {
 
     /// The next answer in the order of the commands.
     func nextReply() -> ReplyReader.Outcome {
-        guard let question = pending.first, let reply = question.nextReply() else { return .needMore }
+        guard let question = pending.first, question.isComplete, let reply = question.nextReply() else {
+            return .needMore
+        }
         lastLane = question.lane
         if question.replies.isEmpty { pending.removeFirst() }
         return .reply(reply)
