@@ -20,18 +20,41 @@ extension Key {
         Key("statsd.port", .port(\.statsd.port, 1...65_535), "UDP port of StatsD"),
         Key("statsd.globalTags", .strings(\.statsd.globalTags), "Tags for every StatsD line, such as env:prod"),
 
+        Key(
+            "redis.url", .secret(\.redis.url),
+            "redis://[user[:password]@]host[:port][/db], rediss://… (TLS) or unix:///path[?db=0], in place of the keys below"
+        ),
         Key("redis.host", .string(\.redis.host), "Host name or IP address of Redis"),
         Key("redis.port", .port(\.redis.port, 1...65_535), "TCP port of Redis"),
         Key("redis.username", .string(\.redis.username), "User for AUTH; counts only with a password"),
         Key("redis.password", .secret(\.redis.password), "Password for AUTH; empty: none"),
         Key("redis.db", .integer(\.redis.db, 0...2_147_483_647), "Number of the database"),
-        Key("redis.ssl", .boolean(\.redis.ssl), "TLS to Redis, checked against the system's CA certificates"),
+        Key("redis.ssl", .boolean(\.redis.ssl), "TLS to Redis and its sentinels"),
         Key(
             "redis.validateHostname", .boolean(\.redis.validateHostname),
-            "With redis.ssl: the certificate must be for redis.host"),
+            "With redis.ssl: the certificate must be for the host that is connected to"),
+        Key(
+            "redis.caFile", .optionalString(\.redis.caFile),
+            "With redis.ssl: PEM file of the authorities to trust; null: the system's"),
+        Key(
+            "redis.certificateFile", .optionalString(\.redis.certificateFile),
+            "With redis.ssl: PEM file of the client certificate and its chain"),
+        Key(
+            "redis.keyFile", .optionalString(\.redis.keyFile),
+            "PEM file of the private key to redis.certificateFile"),
         Key(
             "redis.socketPath", .optionalString(\.redis.socketPath),
             "Unix socket of Redis, in place of redis.host and redis.port"),
+        Key(
+            "redis.sentinels", .strings(\.redis.sentinels),
+            "Sentinels to ask for the primary, each host or host:port (26379), in place of redis.host and redis.port"),
+        Key("redis.sentinelName", .string(\.redis.sentinelName), "What the sentinels call the primary"),
+        Key(
+            "redis.sentinelUsername", .string(\.redis.sentinelUsername),
+            "User for AUTH with the sentinels; counts only with a password"),
+        Key(
+            "redis.sentinelPassword", .secret(\.redis.sentinelPassword),
+            "Password for AUTH with the sentinels; empty: none"),
         Key("redisStreamPrefix", .string(\.redisStreamPrefix), "What stands before a channel in its stream's name"),
         Key(
             "redisStreamReadCount", .integer(\.redisStreamReadCount, 1...1_000_000),

@@ -9,6 +9,16 @@ public enum Source: Sendable, Equatable, CustomStringConvertible {
     /// A command-line flag (`--port`), or what stands for one.
     case flag(String)
 
+    /// Its place in the order of precedence; the higher wins.
+    var rank: Int {
+        switch self {
+        case .defaults: 0
+        case .file: 1
+        case .environment: 2
+        case .flag: 3
+        }
+    }
+
     /// As messages name it: `config.json`, `environment variable PORT`, `--port`.
     public var description: String {
         switch self {

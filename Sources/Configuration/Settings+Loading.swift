@@ -146,8 +146,25 @@ private struct Loader {
         }
     }
 
+    /// The URL of Redis goes before the single keys of its own source and of those before it: whoever sets one later
+    /// (`REDIS_DB` beside a file with a URL) means it.
+    private mutating func applyRedisURL() {
+        let source = source(of: "redis.url")
+        do {
+            let rank = source.rank
+            let filled = try settings.applyRedisURL { [sources] in (sources[$0] ?? .defaults).rank <= rank }
+            for key in filled { sources[key] = source }
+        } catch {
+            problems.append(
+                Problem(
+                    key: "redis.url", source: source, found: error.found,
+                    expected: "redis://[user[:password]@]host[:port][/db], rediss://… or unix:///path[?db=number]"))
+        }
+    }
+
     /// Judges the values that won. A key that already has a problem is not judged again.
     mutating func validate() {
+        applyRedisURL()
         let broken = Set(problems.compactMap { $0.key.map(Self.path) })
         settings.normalise()
         for finding in settings.validate() where !broken.contains(Self.path(finding.key)) {

@@ -26,6 +26,7 @@ extension Settings {
                 isPath(path) && path.utf8.count <= 107, "redis.socketPath", "is \(shown(path))",
                 "a path of 1 to 107 bytes (the system's limit)")
         }
+        findings += redisFindings()
         expectAlgorithms(&findings)
         expect(
             jwtSecret.count >= Self.minimumSecretBytes, "jwtSecret",
@@ -85,10 +86,7 @@ extension Settings {
                     "\"redisStreamPrefix\" is empty: every stream in this database can be read as a channel."
                 ))
         }
-        if redis.socketPath != nil, redis.ssl {
-            remarks.append(
-                (.doubtfulValue, "redis.ssl", "\"redis.ssl\" has no effect over the Unix socket redis.socketPath."))
-        }
+        remarks += redisRemarks()
         return remarks
     }
 
@@ -98,7 +96,7 @@ extension Settings {
     }
 }
 
-private func isHost(_ text: String) -> Bool {
+func isHost(_ text: String) -> Bool {
     let isPlain = text.utf8.allSatisfy { byte in
         isAlphanumeric(byte) || "-._:%".utf8.contains(byte)
     }
@@ -106,7 +104,7 @@ private func isHost(_ text: String) -> Bool {
     return isPlain && !text.isEmpty && text.utf8.count { $0 == UInt8(ascii: ":") } != 1
 }
 
-private func isPath(_ text: String) -> Bool {
+func isPath(_ text: String) -> Bool {
     !text.isEmpty && !text.utf8.contains(0)
 }
 

@@ -15,6 +15,8 @@ public struct Settings: Sendable, Equatable {
 
     /// How Redis is reached.
     public struct Redis: Sendable, Equatable {
+        /// Where Redis is and how to log in, in one; empty: the single keys say it. After a load those have its parts.
+        public var url = Secret("")
         /// Host name or IP address, never empty.
         public var host = "127.0.0.1"
         /// TCP port, 1 to 65535.
@@ -26,12 +28,32 @@ public struct Settings: Sendable, Equatable {
         public var password = Secret("")
         /// Number for `SELECT`.
         public var db = 0
-        /// TLS to Redis, its certificate checked against the system's CA store.
+        /// TLS to Redis (and to its sentinels), with the certificate checked.
         public var ssl = false
-        /// With `ssl`: the certificate must be for `host`. When false its chain is still checked.
+        /// With `ssl`: the certificate must be for the host that is connected to. When false its chain is still checked.
         public var validateHostname = true
+        /// With `ssl`: PEM file of the authorities to trust, or nil for those of the system.
+        public var caFile: String?
+        /// With `ssl`: PEM file of the certificate, with its chain, that is shown to Redis, or nil for none.
+        public var certificateFile: String?
+        /// PEM file of the private key to `certificateFile`; set when that is.
+        public var keyFile: String?
         /// A Unix socket to use in place of `host` and `port`, 1 to 107 bytes (`sun_path`), or nil.
         public var socketPath: String?
+        /// The sentinels to ask for the primary, each `host` or `host:port`; empty: Redis is where `host` says.
+        public var sentinels: [String] = []
+        /// What the sentinels call the primary; not empty with `sentinels`.
+        public var sentinelName = ""
+        /// User for `AUTH` with the sentinels; counts only with a password.
+        public var sentinelUsername = "default"
+        /// Password for `AUTH` with the sentinels; empty: none.
+        public var sentinelPassword = Secret("")
+
+        /// ``sentinels``, read; without a port it is 26379, as Sentinel has it. Those that cannot be read are left out: a
+        /// load without problems has none.
+        public var sentinelAddresses: [HostAndPort] {
+            sentinels.compactMap { HostAndPort($0, defaultPort: 26_379) }
+        }
     }
 
     /// TCP port to listen on; 0 takes any free one.

@@ -13,7 +13,9 @@ public final class TLSClientContext: @unchecked Sendable {
     ///   - caFile: PEM file of the certificates to trust; `nil` for those of the system.
     ///   - verifyHostname: `false` accepts a certificate for another name (as Node's `checkServerIdentity: () =>
     ///     undefined`); one that no trusted authority has signed is refused all the same.
-    public init(caFile: String?, verifyHostname: Bool) throws(TLSError) {
+    ///   - identity: what is shown to a server that asks for a client certificate; `nil` for nothing.
+    /// - Throws: a sentence that names the file that cannot be used.
+    public init(caFile: String?, verifyHostname: Bool, identity: Identity? = nil) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else {
             let reason = takeOpenSSLReason() ?? "out of memory"
@@ -37,6 +39,39 @@ public final class TLSClientContext: @unchecked Sendable {
         sluice_SSL_CTX_refuse_renegotiation(context)
         _ = sluice_SSL_CTX_set_mode(context, Int(SSL_MODE_RELEASE_BUFFERS))
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        if let identity { try use(identity) }
+    }
+
+    /// A client's certificate and the private key to it, both PEM files.
+    public struct Identity: Sendable, Equatable {
+        /// The certificate first, then those that lead to the authority.
+        public let certificateFile: String
+        /// Without a passphrase.
+        public let keyFile: String
+
+        public init(certificateFile: String, keyFile: String) {
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
+    }
+
+    private func use(_ identity: Identity) throws(TLSError) {
+        // OpenSSL would ask for a passphrase on the terminal and wait there.
+        SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in 0 }
+        guard SSL_CTX_use_certificate_chain_file(context, identity.certificateFile) == 1 else {
+            let reason = takeOpenSSLReason() ?? "it holds no certificate"
+            throw TLSError(
+                description: "The certificate file \(identity.certificateFile) could not be loaded "
+                    + "(PEM certificates are expected): \(reason).")
+        }
+        guard SSL_CTX_use_PrivateKey_file(context, identity.keyFile, SSL_FILETYPE_PEM) == 1,
+            SSL_CTX_check_private_key(context) == 1
+        else {
+            let reason = takeOpenSSLReason() ?? "it holds no key"
+            throw TLSError(
+                description: "The key file \(identity.keyFile) could not be used with the certificate "
+                    + "\(identity.certificateFile) (a PEM key without a passphrase is expected): \(reason).")
+        }
     }
 
     deinit {

@@ -138,7 +138,7 @@ public final class Gateway: Sendable {
         do {
             return try Listener.openGroup(host: settings.host, port: settings.port, count: count, backlog: backlog)
         } catch {
-            throw GatewayError("\(error) (settings: \"host\", \"port\")")
+            throw GatewayError("\(error) (settings: \"host\", \"port\")", isAboutPort: true)
         }
     }
 

@@ -10,6 +10,8 @@ struct GatewayContext: Sendable {
     let settings: Settings
     let logger: Logger
     let verifier: Verifier
+    /// For all connections to Redis and its sentinels; nil: without TLS.
+    let redisTLS: TLSClientContext?
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let limits: ConnectionLimits
@@ -26,6 +28,7 @@ struct GatewayContext: Sendable {
         } catch {
             throw GatewayError("libcrypto cannot check tokens: \(error)")
         }
+        redisTLS = try Self.makeRedisTLS(settings.redis)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
         limits = ConnectionLimits(
@@ -46,21 +49,16 @@ struct GatewayContext: Sendable {
 /// Why the gateway could not start: a sentence for the operator.
 public struct GatewayError: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String
-    init(_ description: String) { self.description = description }
+    /// Whether another port, or another address to listen on, might help.
+    public let isAboutPort: Bool
+    init(_ description: String, isAboutPort: Bool = false) {
+        self.description = description
+        self.isAboutPort = isAboutPort
+    }
 }
 
 extension GatewayContext {
     var cookieName: [UInt8] { Array(settings.jwtCookieName.utf8) }
-
-    var redisLogin: ConnectionHandshake {
-        ConnectionHandshake(
-            username: settings.redis.username, password: settings.redis.password.reveal(), database: settings.redis.db)
-    }
-
-    /// Where Redis is, for the log.
-    var redisName: String {
-        settings.redis.socketPath.map { "unix:\($0)" } ?? "\(settings.redis.host):\(settings.redis.port)"
-    }
 
     /// When a token's socket is closed: at its `exp`, with the leeway that its handshake had.
     func expiry(of identity: Identity, now: MonotonicTime) -> MonotonicTime {

@@ -11,6 +11,7 @@ final class LogFill {
     enum Outcome {
         case needMore
         case taken
+        case refused(ServerError)
         /// A sentence.
         case failed(String)
     }
@@ -74,7 +75,7 @@ final class LogFill {
                 finishPage(assembler: &assembler)
                 return .taken
             case .error(let text):
-                return .failed(ServerError(text).description)
+                return .refused(ServerError(text))
             case .protocolError(let text):
                 return .failed(text)
             }

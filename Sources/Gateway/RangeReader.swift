@@ -13,6 +13,9 @@ struct RangeReader {
         case protocolError(String)
     }
 
+    private let channel: Channel
+    private let count: Int
+    private let limit: Int
     private var decoder = StreamEntryDecoder(.range)
     private var found: [HistoryEntry] = []
     private var bytes = 0
@@ -23,20 +26,27 @@ struct RangeReader {
     /// - Parameters:
     ///   - count: how many entries were asked for.
     ///   - limit: bytes of events after which the rest of the reply is let go; one event is always kept.
-    mutating func next(_ replies: ReplyReader, of channel: Channel, count: Int, limit: Int) -> Outcome {
+    init(_ channel: Channel, count: Int, limit: Int) {
+        self.channel = channel
+        self.count = count
+        self.limit = limit
+    }
+
+    /// Takes what has arrived. After an answer it is ready for another reply to the same question.
+    mutating func next(_ replies: ReplyReader) -> Outcome {
         while true {
             switch decoder.next(replies) {
             case .needMore:
                 return .needMore
             case .entry(let id, let data):
                 total += 1
-                if !isFull { take(id, data, of: channel, limit: limit) }
+                if !isFull { take(id, data) }
             case .end, .empty:
                 let answer = ReplayRound.Answer.entries(found, last: isFull || total >= count ? last : nil)
-                self = RangeReader()
+                self = RangeReader(channel, count: count, limit: limit)
                 return .answer(answer)
             case .error(let text):
-                self = RangeReader()
+                self = RangeReader(channel, count: count, limit: limit)
                 return .refused(ServerError(text))
             case .protocolError(let text):
                 return .protocolError(text)
@@ -44,8 +54,8 @@ struct RangeReader {
         }
     }
 
-    private mutating func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?, of channel: Channel, limit: Int) {
-        if let data, isEvent(data, of: channel) {
+    private mutating func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
+        if let data, isEvent(data) {
             guard found.isEmpty || bytes + data.count <= limit else {
                 isFull = true
                 return
@@ -56,7 +66,7 @@ struct RangeReader {
         last = id
     }
 
-    private func isEvent(_ data: UnsafeRawBufferPointer, of channel: Channel) -> Bool {
+    private func isEvent(_ data: UnsafeRawBufferPointer) -> Bool {
         switch EventJSON.scan(data) {
         case .event(let range): channel.name.elementsEqual(data[range])
         case .eventEscaped(let name): name == channel.name

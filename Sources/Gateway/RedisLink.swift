@@ -12,12 +12,18 @@ protocol RedisLinkUser: AnyObject {
     func linkReceived()
     /// The connection is gone, with all that was outstanding on it; the link is trying again by itself.
     func linkWasLost()
+    /// Connecting or logging in has failed; the link is trying again by itself.
+    func linkCannotConnect()
+}
+
+extension RedisLinkUser {
+    func linkCannotConnect() {}
 }
 
 /// One connection to Redis that is made again whenever it is lost, with backoff and jitter.
 ///
-/// Knows how to get and stay connected (name resolution, connecting, logging in, silence); what is asked over it is its
-/// user's business. Confined to its loop's thread.
+/// Knows how to get and stay connected (name resolution, connecting, logging in, silence); where to is its locator's
+/// business, and what is asked over it its user's. Confined to its loop's thread.
 final class RedisLink: ReadinessHandler {
     private enum State {
         case idle
@@ -37,6 +43,9 @@ final class RedisLink: ReadinessHandler {
     private var registration: Registration?
     private(set) var replies = ReplyReader()
     private var login: ConnectionHandshake
+    private var locator: RedisLocator
+    /// The host and port that are being looked up or connected to; nil: the Unix socket.
+    private var target: NodeAddress?
     private var output: [UInt8] = []
     private var backoff = Backoff()
     private var addresses: [SocketAddress] = []
@@ -45,7 +54,6 @@ final class RedisLink: ReadinessHandler {
     private var silenceDeadline: MonotonicTime?
     private var silenceMilliseconds: Int64 = 0
     private var resolver: Mailbox<Resolution>?
-    private var tls: TLSClientContext?
     /// Why the connection failed last: said once, not at every try.
     private var lastComplaint: String?
     private var wasConnected = false
@@ -53,12 +61,16 @@ final class RedisLink: ReadinessHandler {
     /// How long connecting and logging in may take.
     static let connectMilliseconds: Int64 = 5000
 
-    init(loop: GatewayLoop, purpose: String, isReader: Bool = false, user: any RedisLinkUser) {
+    /// - Parameter node: the one to connect to; nil: Redis as the settings say.
+    init(
+        loop: GatewayLoop, purpose: String, isReader: Bool = false, node: NodeAddress? = nil, user: any RedisLinkUser
+    ) {
         self.isReader = isReader
         self.loop = loop
         self.purpose = purpose
         self.user = user
-        login = loop.context.redisLogin
+        locator = node.map { RedisLocator(node: $0) } ?? loop.context.redisLocator
+        login = loop.context.redisLogin(at: locator.destination)
     }
 
     private var redis: Settings.Redis { loop.context.settings.redis }
@@ -72,15 +84,26 @@ final class RedisLink: ReadinessHandler {
 
     func connect() {
         state = .resolving
-        if let path = redis.socketPath {
+        addresses = []
+        switch locator.destination {
+        case .configured:
+            guard let path = redis.socketPath else {
+                return lookUp(NodeAddress(host: redis.host, port: redis.port))
+            }
+            target = nil
             do {
                 addresses = [try SocketAddress.unix(path: path)]
             } catch {
                 return fail("redis.socketPath \(path) cannot be used: \(error)")
             }
-            return connectToNext()
+            connectToNext()
+        case .sentinel(let address), .primary(let address), .node(let address):
+            lookUp(address)
         }
-        guard addresses.isEmpty else { return connectToNext() }
+    }
+
+    private func lookUp(_ address: NodeAddress) {
+        target = address
         do {
             if resolver == nil {
                 resolver = try loop.events.makeMailbox(of: Resolution.self) { [weak self] results in
@@ -89,37 +112,36 @@ final class RedisLink: ReadinessHandler {
             }
             guard let resolver else { return }
             startTimer(milliseconds: Self.connectMilliseconds)
-            Resolver.resolve(host: redis.host, port: redis.port, to: resolver)
+            Resolver.resolve(host: address.host, port: address.port, to: resolver)
         } catch {
-            fail("the name \(redis.host) cannot be looked up: \(error)")
+            fail("the name \(address.host) cannot be looked up: \(error)")
         }
     }
 
     private func resolved(_ resolution: Resolution) {
-        guard case .resolving = state else { return }
+        // One that was given up for lack of time may still come in.
+        guard case .resolving = state, resolution.host == target?.host, resolution.port == target?.port else { return }
         switch resolution.result {
         case .success(let found):
             addresses = found
             connectToNext()
         case .failure(let error):
-            fail("redis.host: \(error)")
+            fail("\(error)")
         }
     }
 
     private func connectToNext() {
-        guard !addresses.isEmpty else { return fail("the name \(redis.host) of redis.host has no address") }
+        guard !addresses.isEmpty else { return fail("the name \(target?.host ?? "") has no address") }
         let address = addresses.removeFirst()
         do {
             let stream: ByteStream
-            if redis.ssl {
-                let context = try tls ?? TLSClientContext(caFile: nil, verifyHostname: redis.validateHostname)
-                tls = context
-                stream = try ByteStream.connect(to: address, tls: context, serverName: redis.host)
+            if let tls = loop.context.redisTLS, let target {
+                stream = try ByteStream.connect(to: address, tls: tls, serverName: target.host)
             } else {
                 stream = try ByteStream.connect(to: address)
             }
             replies = ReplyReader()
-            login = loop.context.redisLogin
+            login = loop.context.redisLogin(at: locator.destination)
             output = []
             state = .connecting(stream)
             registration = try loop.events.register(stream.descriptor, interest: stream.interestNeeded, handler: self)
@@ -152,6 +174,7 @@ final class RedisLink: ReadinessHandler {
     /// alone does not show that it serves (a key of the wrong type, a permission that is missing).
     func answered() {
         backoff.reset()
+        locator.answered()
         lastComplaint = nil
     }
 
@@ -265,48 +288,97 @@ final class RedisLink: ReadinessHandler {
         case .ready:
             state = .ready(stream)
             cancelTimer()
+            locator.learn(login.nodes)
             if wasConnected { loop.counters.redisReconnects += 1 }
             wasConnected = true
             // The reader's connection is the one that operators wait for; each loop has a further one.
             loop.logger.log(
                 level: isReader ? .info : .debug, "connected to Redis",
-                metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)"])
+                metadata: ["for": "\(purpose)", "address": "\(placeName)"])
             user?.linkIsReady()
+        case .primary(let address):
+            locator.primary(at: address)
+            drop()
+            connect()
         case .failed(let text):
             fail(text)
         }
     }
 
+    /// For the log.
+    private var placeName: String { loop.context.redisName(locator.destination) }
+
     // MARK: Losing
 
-    /// Drops the connection and tries again later.
-    func fail(_ complaint: String) {
-        let stream: ByteStream?
-        let wasReady: Bool
+    /// Drops the connection after an error reply. A cluster that has the stream elsewhere is followed there at once.
+    func fail(_ error: ServerError) {
+        guard isReady, let redirection = error.redirection, !redirection.isOnce else { return fail(error.description) }
+        let address = redirection.address(asked: target?.host ?? redis.host)
+        guard locator.moved(to: address) else { return fail("\(error) (the cluster's nodes name each other)") }
+        loop.logger.info(
+            "following a stream to another node of the cluster",
+            metadata: ["for": "\(purpose)", "address": "\(address)"])
+        drop()
+        user?.linkWasLost()
+        connect()
+    }
+
+    /// Ends the connection, and does not make it again.
+    func close() {
+        drop()
+        state = .idle
+    }
+
+    private func drop() {
         switch state {
-        case .connecting(let current), .loggingIn(let current): (stream, wasReady) = (current, false)
-        case .ready(let current): (stream, wasReady) = (current, true)
-        case .resolving, .idle: (stream, wasReady) = (nil, false)
-        case .waiting: return
+        case .connecting(let stream), .loggingIn(let stream), .ready(let stream):
+            if let registration { loop.events.deregister(registration) }
+            registration = nil
+            stream.close()
+        case .idle, .resolving, .waiting: break
         }
-        if let registration { loop.events.deregister(registration) }
-        registration = nil
-        stream?.close()
         cancelTimer()
         silenceDeadline = nil
         output = []
+    }
 
-        if case .connecting = state, !addresses.isEmpty {
+    /// What is seen of a server that ends a TLS connection for want of a client certificate: it closes with our login
+    /// unread, so that the reset mostly overtakes its alert.
+    private static let signsOfRefusal = [
+        "reset by peer", "Broken pipe", "certificate required", "without close_notify",
+    ]
+
+    /// Drops the connection and tries again later.
+    func fail(_ complaint: String) {
+        let wasConnecting: Bool
+        let wasReady: Bool
+        var complaint = complaint
+        switch state {
+        case .connecting: (wasConnecting, wasReady) = (true, false)
+        case .ready: (wasConnecting, wasReady) = (false, true)
+        case .loggingIn, .resolving: (wasConnecting, wasReady) = (false, false)
+        case .idle, .waiting: return
+        }
+        if !wasReady, !wasConnecting || complaint.contains("TLS handshake"), loop.context.redisTLS != nil,
+            redis.certificateFile == nil,
+            Self.signsOfRefusal.contains(where: complaint.contains)
+        {
+            complaint += " (does Redis want a client certificate? redis.certificateFile is not set)"
+        }
+        drop()
+        if wasConnecting, !addresses.isEmpty {
             state = .resolving
             return connectToNext()
         }
         addresses = []
+        let place = placeName
+        if case .tryNext = locator.failed(wasReady: wasReady) { return connect() }
         state = .waiting
         if complaint != lastComplaint {
             lastComplaint = complaint
             loop.logger.warning(
                 "Redis cannot be reached, trying again",
-                metadata: ["for": "\(purpose)", "address": "\(loop.context.redisName)", "problem": "\(complaint)"])
+                metadata: ["for": "\(purpose)", "address": "\(place)", "problem": "\(complaint)"])
         }
         let delay = Int64(backoff.next(random: UInt64.random(in: .min ... .max)))
         timer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: delay)) { [weak self] in
@@ -314,7 +386,7 @@ final class RedisLink: ReadinessHandler {
             timer = nil
             connect()
         }
-        if wasReady { user?.linkWasLost() }
+        if wasReady { user?.linkWasLost() } else { user?.linkCannotConnect() }
     }
 
     private func startTimer(milliseconds: Int64) {
@@ -333,7 +405,7 @@ final class RedisLink: ReadinessHandler {
         timer = nil
         switch state {
         case .resolving:
-            fail("looking up the name \(redis.host) of redis.host took more than \(Self.connectMilliseconds) ms")
+            fail("looking up the name \(target?.host ?? "") took more than \(Self.connectMilliseconds) ms")
         case .connecting, .loggingIn:
             fail("connecting and logging in took more than \(Self.connectMilliseconds) ms")
         case .ready:

@@ -9,12 +9,11 @@ import RedisStreams
 /// never waits behind a blocking read.
 final class Replayer: RedisLinkUser {
     private unowned let loop: GatewayLoop
-    private lazy var link = RedisLink(loop: loop, purpose: "replays", user: self)
+    private lazy var link = RedisRouter(loop: loop, user: self)
     private var waiting: Deque<Subscriber> = []
     /// How many may wait before those who have left are looked for: doubling keeps the cost of it small.
     private var sweepAt = minimumSweep
     private var rounds: Deque<Round> = []
-    private var ranges = RangeReader()
     /// Subscribers whose streams are not what the log was read from: they ask again when it has been told so, or soon.
     private var parked: [Subscriber] = []
     private var parkingTimer: TimerToken?
@@ -25,8 +24,6 @@ final class Replayer: RedisLinkUser {
     private static let maximumRounds = 32
     private static let minimumSweep = 256
     private static let parkingMilliseconds: Int64 = 100
-    /// How long Redis may be silent while an answer is owed.
-    private static let silenceMilliseconds: Int64 = 5000
 
     /// A subscriber's round, waiting for answers. Redis answers in the order of asking, so rounds stand in a queue.
     private final class Round {
@@ -35,8 +32,6 @@ final class Replayer: RedisLinkUser {
         var reading: ReplayRound
         var asked: [ReplayRound.Request] = []
         var answers: [ReplayRound.Answer] = []
-        /// Facts of the global stream take two commands: the clock, and then the stream.
-        var time: UInt64?
         /// The log has broken since it began: what it comes to is about streams that are no more.
         var isVoid = false
 
@@ -84,8 +79,7 @@ final class Replayer: RedisLinkUser {
             round.asked = requests
             round.answers = []
             rounds.append(round)
-            link.send(
-                requests.flatMap { commands(for: $0, round.subscriber.channel) }, silence: Self.silenceMilliseconds)
+            link.ask(requests.map { question(for: $0, round.subscriber.channel) })
         case .plan(let plan):
             finish(round, plan)
         case .tooEarly:
@@ -146,20 +140,25 @@ final class Replayer: RedisLinkUser {
         }
     }
 
-    // MARK: Commands
+    // MARK: Questions
 
-    private func commands(for request: ReplayRound.Request, _ channel: Channel) -> [Command] {
+    private func question(for request: ReplayRound.Request, _ channel: Channel) -> RedisQuestion {
         let global = loop.context.globalStream
+        let own = loop.context.stream(of: channel.name)
         switch request {
         case .globalFacts:
             // The clock first, or what was written between the two would seem to lie in the past.
-            return [.time, .xinfoStream(global)]
+            return RedisQuestion([.time, .xinfoStream(global)])
         case .channelFacts:
-            return [.xinfoStream(loop.context.stream(of: channel.name))]
-        case .channelEntries(let from, let through, let count, _):
-            return [.xrange(stream: loop.context.stream(of: channel.name), from: from, to: through, count: count)]
-        case .globalEntries(let from, let through, let count, _):
-            return [.xrange(stream: global, from: from, to: through, count: count)]
+            return RedisQuestion([.xinfoStream(own)])
+        case .channelEntries(let from, let through, let count, let bytes):
+            return RedisQuestion(
+                .xrange(stream: own, from: from, to: through, count: count),
+                range: RangeReader(channel, count: count, limit: bytes))
+        case .globalEntries(let from, let through, let count, let bytes):
+            return RedisQuestion(
+                .xrange(stream: global, from: from, to: through, count: count),
+                range: RangeReader(channel, count: count, limit: bytes))
         }
     }
 
@@ -171,73 +170,50 @@ final class Replayer: RedisLinkUser {
         // Whoever waited for an answer asks again, first of all.
         for round in rounds.reversed() { waiting.prepend(round.subscriber) }
         rounds.removeAll()
-        ranges = RangeReader()
     }
 
     func linkReceived() {
-        while let round = rounds.first {
-            switch takeAnswer(for: round) {
-            case .needMore:
-                return pump()
-            case .taken:
-                link.answered()
-                guard round.answers.count == round.asked.count else { continue }
-                rounds.removeFirst()
-                if round.isVoid {
-                    startOver(round.subscriber)
-                } else {
-                    let answers = round.answers
-                    step(round, round.reading.receive(answers, log: loop.log))
-                }
-            case .failed(let text):
-                return link.fail(text)
+        while let round = rounds.first, let question = link.nextAnswered() {
+            if let failure = take(question, for: round) { return link.fail(failure) }
+            link.answered()
+            guard round.answers.count == round.asked.count else { continue }
+            rounds.removeFirst()
+            if round.isVoid {
+                startOver(round.subscriber)
+            } else {
+                let answers = round.answers
+                step(round, round.reading.receive(answers, log: loop.log))
             }
         }
-        link.expectNothing()
         pump()
     }
 
-    private enum Taken {
-        case needMore
-        case taken
-        /// Why the connection is of no use any more.
-        case failed(String)
-    }
-
-    /// Adds what the next reply says to the round's answers.
-    private func takeAnswer(for round: Round) -> Taken {
+    /// Adds an answer to those of the round. Returns why it cannot be used, if so.
+    private func take(_ question: RedisQuestion, for round: Round) -> String? {
         switch round.asked[round.answers.count] {
-        case .globalFacts, .channelFacts:
-            switch link.replies.nextReply() {
-            case .needMore: return .needMore
-            case .protocolError(let text): return .failed(text)
-            case .reply(let reply): return takeFacts(reply, for: round)
+        case .globalFacts:
+            guard question.replies.count == 2, let time = question.replies[0].serverMilliseconds else {
+                return "TIME was answered with something else than the time"
             }
-        case .channelEntries(_, _, let count, let bytes), .globalEntries(_, _, let count, let bytes):
-            switch ranges.next(link.replies, of: round.subscriber.channel, count: count, limit: bytes) {
-            case .needMore:
-                return .needMore
-            case .answer(let answer):
-                round.answers.append(answer)
-                return .taken
-            case .refused(let error):
-                guard isAbsence(error, of: "a stream") else { return .failed(error.description) }
-                round.answers.append(.entries([], last: nil))
-                return .taken
-            case .protocolError(let text):
-                return .failed(text)
+            return takeFacts(question.replies[1], time: time, of: "the global stream", for: round)
+        case .channelFacts:
+            guard let reply = question.replies.first else { return "XINFO STREAM was not answered" }
+            return takeFacts(reply, time: 0, of: "a channel's stream", for: round)
+        case .channelEntries, .globalEntries:
+            if let entries = question.entries {
+                round.answers.append(entries)
+                return nil
             }
+            guard let error = question.replies.first?.errorText.map({ ServerError($0) }) else {
+                return "a range query was not answered"
+            }
+            guard isAbsence(error, of: "a stream") else { return error.description }
+            round.answers.append(.entries([], last: nil))
+            return nil
         }
     }
 
-    private func takeFacts(_ reply: Reply, for round: Round) -> Taken {
-        let isGlobal = round.asked[round.answers.count] == .globalFacts
-        if isGlobal, round.time == nil {
-            round.time = reply.serverMilliseconds
-            return round.time == nil ? .failed("TIME was answered with something else than the time") : .taken
-        }
-        let time = round.time ?? 0
-        round.time = nil
+    private func takeFacts(_ reply: Reply, time: UInt64, of what: String, for round: Round) -> String? {
         switch StreamInfo.parse(reply) {
         case .info(let info):
             var facts = info.facts
@@ -246,12 +222,10 @@ final class Replayer: RedisLinkUser {
         case .missing:
             round.answers.append(.facts(.missing(serverMilliseconds: time)))
         case .failed(let error):
-            guard isAbsence(error, of: isGlobal ? "the global stream" : "a channel's stream") else {
-                return .failed(error.description)
-            }
+            guard isAbsence(error, of: what) else { return error.description }
             round.answers.append(.facts(.missing(serverMilliseconds: time)))
         }
-        return .taken
+        return nil
     }
 }
 

@@ -123,8 +123,11 @@ final class StreamReader: RedisLinkUser {
             guard let time = serverTime else {
                 serverTime = reply.serverMilliseconds
                 guard serverTime != nil else {
-                    let problem = reply.errorText.map { ServerError($0).description }
-                    link.fail(problem ?? "TIME was answered with something else than the time")
+                    if let text = reply.errorText {
+                        link.fail(ServerError(text))
+                    } else {
+                        link.fail("TIME was answered with something else than the time")
+                    }
                     return nil
                 }
                 continue
@@ -134,7 +137,7 @@ final class StreamReader: RedisLinkUser {
             case .info(let info): return (info, time)
             case .missing: return (nil, time)
             case .failed(let error):
-                link.fail(error.description)
+                link.fail(error)
                 return nil
             }
         }
@@ -168,6 +171,9 @@ final class StreamReader: RedisLinkUser {
     private func receivePage(_ fill: LogFill) -> Bool {
         switch fill.take(link.replies, assembler: &assembler) {
         case .needMore:
+            return true
+        case .refused(let error):
+            link.fail(error)
             return true
         case .failed(let text):
             link.fail(text)
@@ -249,7 +255,7 @@ final class StreamReader: RedisLinkUser {
                 if isThere { wasVerified() } else { phase = .following(.doubtfulEvents) }
                 return false
             case .error(let text):
-                link.fail(ServerError(text).description)
+                link.fail(ServerError(text))
                 return true
             case .protocolError(let text):
                 link.fail(text)
@@ -294,7 +300,7 @@ final class StreamReader: RedisLinkUser {
                 return false
             case .error(let text):
                 publish()
-                link.fail(ServerError(text).description)
+                link.fail(ServerError(text))
                 return true
             case .protocolError(let text):
                 publish()
@@ -335,7 +341,7 @@ final class StreamReader: RedisLinkUser {
                 link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
                 return false
             case .error(let text):
-                link.fail(ServerError(text).description)
+                link.fail(ServerError(text))
                 return true
             case .protocolError(let text):
                 link.fail(text)
@@ -369,6 +375,9 @@ final class StreamReader: RedisLinkUser {
     private func receive(_ search: StreamSearch) -> Bool {
         switch search.take(link.replies, log: loop.log) {
         case .needMore:
+            return true
+        case .refused(let error):
+            link.fail(error)
             return true
         case .failed(let text):
             link.fail(text)

@@ -7,6 +7,8 @@ final class StreamSearch {
 
     enum Outcome {
         case needMore
+        case refused(ServerError)
+        /// A sentence.
         case failed(String)
         /// Another page has to be read, from ``next`` on.
         case goOn
@@ -45,7 +47,7 @@ final class StreamSearch {
                 next = oldest.predecessor
                 return .goOn
             case .error(let text):
-                return .failed(ServerError(text).description)
+                return .refused(ServerError(text))
             case .protocolError(let text):
                 return .failed(text)
             }

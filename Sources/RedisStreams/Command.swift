@@ -4,10 +4,13 @@ public import EventLog
 /// A command as the bytes that Redis is sent. Arguments may hold any bytes.
 public struct Command: Sendable, Equatable {
     public let bytes: [UInt8]
+    /// The key that decides which node of a cluster it is for; nil: any.
+    public let key: [UInt8]?
 
     /// Formats a command with hiredis (`redisFormatCommandArgv`). Empty only if there is no memory for it, or if the
     /// arguments are 1 GiB or more, which Redis would not take and hiredis 0.14, counting in `int`, would get wrong.
-    public init(_ arguments: [[UInt8]]) {
+    public init(_ arguments: [[UInt8]], key: [UInt8]? = nil) {
+        self.key = key
         // One block for all arguments, so that their pointers are good at the same time.
         let lengths = arguments.map(\.count)
         guard lengths.reduce(0, +) < Self.maximumArgumentBytes else {
@@ -31,8 +34,8 @@ public struct Command: Sendable, Equatable {
 
     private static let maximumArgumentBytes = 1 << 30
 
-    private init(_ name: String..., then arguments: [[UInt8]] = []) {
-        self.init(name.map { Array($0.utf8) } + arguments)
+    private init(_ name: String..., then arguments: [[UInt8]] = [], key: [UInt8]? = nil) {
+        self.init(name.map { Array($0.utf8) } + arguments, key: key)
     }
 
     /// `AUTH [username] password`. Without a name of its own, the form that Redis before 6 knows.
@@ -53,27 +56,43 @@ public struct Command: Sendable, Equatable {
     /// `TIME`: the server's clock.
     public static var time: Command { Command("TIME") }
 
+    /// `ROLE`: primary, replica or sentinel.
+    public static var role: Command { Command("ROLE") }
+
+    /// `ASKING`: the next command may be served by a node of a cluster that is only being given its slot.
+    public static var asking: Command { Command("ASKING") }
+
+    /// `CLUSTER SLOTS`: the nodes and what they serve. (`CLUSTER SHARDS`, which is to replace it, came with Redis 7.)
+    public static var clusterSlots: Command { Command("CLUSTER", "SLOTS") }
+
+    /// `SENTINEL GET-MASTER-ADDR-BY-NAME`: where the primary of this name is.
+    public static func primaryAddress(name: String) -> Command {
+        Command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+    }
+
     /// `INFO` of one section.
     public static func info(_ section: String) -> Command { Command("INFO", section) }
 
     /// `XINFO STREAM`
-    public static func xinfoStream(_ stream: [UInt8]) -> Command { Command("XINFO", "STREAM", then: [stream]) }
+    public static func xinfoStream(_ stream: [UInt8]) -> Command {
+        Command("XINFO", "STREAM", then: [stream], key: stream)
+    }
 
     /// `XREAD` of one stream: entries above `after`, at most `count`, waiting for the first at most so long.
     public static func xread(count: Int, blockMilliseconds: Int, stream: [UInt8], after: StreamID) -> Command {
         Command(
             "XREAD", "COUNT", String(count), "BLOCK", String(blockMilliseconds), "STREAMS",
-            then: [stream, Array(after.description.utf8)])
+            then: [stream, Array(after.description.utf8)], key: stream)
     }
 
     /// `XRANGE`, ascending, both ends included.
     public static func xrange(stream: [UInt8], from: StreamID, to: StreamID, count: Int) -> Command {
-        Command("XRANGE", then: range(stream, from, to, count))
+        Command("XRANGE", then: range(stream, from, to, count), key: stream)
     }
 
     /// `XREVRANGE`, descending, both ends included; `from` is the higher one.
     public static func xrevrange(stream: [UInt8], from: StreamID, to: StreamID, count: Int) -> Command {
-        Command("XREVRANGE", then: range(stream, from, to, count))
+        Command("XREVRANGE", then: range(stream, from, to, count), key: stream)
     }
 
     private static func range(_ stream: [UInt8], _ first: StreamID, _ second: StreamID, _ count: Int) -> [[UInt8]] {
@@ -85,6 +104,6 @@ public struct Command: Sendable, Equatable {
     public static func xadd(stream: [UInt8], maximumLength: Int, data: [UInt8]) -> Command {
         Command(
             [Array("XADD".utf8), stream] + ["MAXLEN", "~", String(maximumLength), "*", "data"].map { Array($0.utf8) }
-                + [data])
+                + [data], key: stream)
     }
 }

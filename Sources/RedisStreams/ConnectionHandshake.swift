@@ -7,6 +7,8 @@ public struct ConnectionHandshake: Sendable {
         /// More replies are to come.
         case wait
         case ready
+        /// Redis is there, says the sentinel that was asked; nothing more is to be said to it.
+        case primary(NodeAddress)
         /// A sentence; the password is not in it.
         case failed(String)
     }
@@ -16,18 +18,28 @@ public struct ConnectionHandshake: Sendable {
         case database(Int)
         /// An old or restricted server may refuse it; nothing depends on it.
         case name
+        /// The server must be a primary.
+        case role
+        /// Nodes of a cluster are good to know, and no server need have any.
+        case nodes
+        case primaryAddress(name: String)
     }
 
     private let commands: [Command]
     private var expected: [Expectation]
     private let password: [UInt8]
+    /// The nodes of the cluster that the server belongs to, if it does and was asked; complete when ready.
+    public private(set) var nodes: [NodeAddress] = []
 
     /// - Parameters:
     ///   - username: counts only with a password.
     ///   - password: empty: no `AUTH`.
     ///   - database: 0 is where every connection begins.
     ///   - name: what `CLIENT LIST` shows.
-    public init(username: String, password: [UInt8], database: Int, name: String = "sluice") {
+    ///   - question: what is asked besides.
+    public init(
+        username: String, password: [UInt8], database: Int, name: String = "sluice", question: Question = .none
+    ) {
         var commands: [Command] = []
         var expected: [Expectation] = []
         if !password.isEmpty {
@@ -40,9 +52,32 @@ public struct ConnectionHandshake: Sendable {
         }
         commands.append(.setName(name))
         expected.append(.name)
+        switch question {
+        case .none: break
+        case .isPrimary:
+            commands.append(.role)
+            expected.append(.role)
+        case .nodes:
+            commands.append(.clusterSlots)
+            expected.append(.nodes)
+        case .primary(let name):
+            commands.append(.primaryAddress(name: name))
+            expected.append(.primaryAddress(name: name))
+        }
         self.commands = commands
         self.expected = expected.reversed()
         self.password = password
+    }
+
+    /// What a login ends with.
+    public enum Question: Equatable, Sendable {
+        case none
+        /// The server must say that it is a primary: a sentinel may not have noticed yet that it no longer is.
+        case isPrimary
+        /// Whether the server belongs to a cluster, and which nodes that has.
+        case nodes
+        /// The server is a sentinel: where is the primary of this name?
+        case primary(name: String)
     }
 
     public func start() -> Step { .send(commands) }
@@ -60,7 +95,30 @@ public struct ConnectionHandshake: Sendable {
             case .name:
                 // Whoever may not even name himself because a password is missing is told so here and not later.
                 if error.kind == .authentication || error.kind == .loading { return .failed(error.description) }
+            case .role:
+                return .failed("it cannot be told whether this is the primary, because ROLE fails: \(error)")
+            case .nodes:
+                break
+            case .primaryAddress(let name):
+                return .failed("the sentinel does not say where the primary \(name) is: \(error)")
             }
+            return expected.isEmpty ? .ready : .wait
+        }
+        switch expectation {
+        case .login, .database, .name: break
+        case .role:
+            guard let role = reply.role else { return .failed("ROLE was answered with something that is no role") }
+            if role != "master" { return .failed("this is not the primary; its role is \(role)") }
+        case .nodes:
+            nodes = reply.clusterNodes
+        case .primaryAddress(let name):
+            if reply == .null {
+                return .failed("the sentinel does not know a primary named \(name) (redis.sentinelName)")
+            }
+            guard let address = reply.primaryAddress else {
+                return .failed("the sentinel's answer is no address of a primary")
+            }
+            return .primary(address)
         }
         return expected.isEmpty ? .ready : .wait
     }

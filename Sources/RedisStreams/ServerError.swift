@@ -13,7 +13,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The user may not do this.
         case noPermission
         case unknownCommand
-        /// A cluster has the key elsewhere.
+        /// A cluster has the key elsewhere, or keys of a command in several places.
         case moved
         case other
     }
@@ -32,12 +32,12 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         kind =
             switch text.prefix(while: { $0 != " " }) {
             case "NOAUTH", "WRONGPASS": .authentication
-            case "LOADING", "MASTERDOWN", "TRYAGAIN", "BUSY": .loading
+            case "LOADING", "MASTERDOWN", "TRYAGAIN", "BUSY", "CLUSTERDOWN": .loading
             case "READONLY": .readOnly
             case "OOM": .outOfMemory
             case "WRONGTYPE": .wrongType
             case "NOPERM": .noPermission
-            case "MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT": .moved
+            case "MOVED", "ASK", "CROSSSLOT": .moved
             case "ERR":
                 if text.hasPrefix("ERR no such key") {
                     .noSuchKey
@@ -59,6 +59,14 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         /// Empty when it is the host that was asked.
         public let host: String
         public let port: UInt16
+        /// The slot is on its way (`ASK`): only this command goes there, behind an `ASKING`.
+        public var isOnce = false
+
+        /// Where that is.
+        /// - Parameter asked: the host that answered, which an answer without a host means.
+        public func address(asked: String) -> NodeAddress {
+            NodeAddress(host: host.isEmpty ? asked : host, port: port)
+        }
     }
 
     /// The other node, for the errors `MOVED` (from now on) and `ASK` (this once): `MOVED 3999 127.0.0.1:6381`.
@@ -69,7 +77,8 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
             let slot = UInt16(words[1]), slot < 16384, let colon = words[2].lastIndex(of: ":"),
             let port = UInt16(words[2][words[2].index(after: colon)...]), port > 0
         else { return nil }
-        return Redirection(slot: slot, host: String(words[2][..<colon]), port: port)
+        return Redirection(
+            slot: slot, host: String(words[2][..<colon]), port: port, isOnce: words[0] == "ASK")
     }
 
     /// Before Redis 6 (wrong password, no password wanted, a user name) and since (no password wanted).
@@ -90,7 +99,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .noPermission:
             "the Redis user lacks a permission (XREAD, XRANGE, XREVRANGE, XINFO and TIME are needed): \(text)"
         case .unknownCommand: "Redis does not know a command that is needed (version 6.2 or later is expected): \(text)"
-        case .moved: "Redis is a cluster, which is not supported yet: \(text)"
+        case .moved: "the cluster has the stream on another node: \(text)"
         case .other: "Redis answered with an error: \(text)"
         }
     }

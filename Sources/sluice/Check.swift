@@ -61,14 +61,22 @@ struct Check: ParsableCommand {
 
     /// Who said that Redis is there.
     private static func origin(of redis: Settings.Redis, _ loaded: LoadResult) -> String {
-        let keys = redis.socketPath != nil ? ["redis.socketPath"] : ["redis.host", "redis.port"]
+        let keys =
+            if redis.socketPath != nil {
+                ["redis.socketPath"]
+            } else if !redis.sentinels.isEmpty {
+                ["redis.sentinels", "redis.sentinelName"]
+            } else {
+                ["redis.host", "redis.port"]
+            }
         let parts = keys.map { "\($0): \(loaded.source(of: $0))" }
         return " (Set by " + parts.joined(separator: ", ") + ".)"
     }
 
     private func report(on client: RedisClient, _ settings: Settings) throws {
         let redis = settings.redis
-        var place = "\(redis.place), database \(redis.db)"
+        var place = "\(client.place), database \(redis.db)"
+        if !redis.sentinels.isEmpty { place += ", the primary \(redis.sentinelName)" }
         if redis.ssl, redis.socketPath == nil { place += ", over TLS" }
         if !redis.password.isEmpty {
             place += redis.username.isEmpty ? ", with a password" : ", as user \(redis.username)"

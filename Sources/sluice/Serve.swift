@@ -62,6 +62,7 @@ extension Gateway {
         do {
             return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals)
         } catch {
+            guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(
                 "The gateway cannot start. \(error)",
                 "\"port\" is \(settings.port), set by \(loaded.source(of: "port")).")
@@ -73,6 +74,9 @@ extension Settings.Redis {
     /// Where Redis is, for people; never holds a secret.
     var place: String {
         if let socketPath { return "unix:\(socketPath)" }
+        if !sentinels.isEmpty {
+            return "the primary \(sentinelName) of the sentinels \(sentinels.joined(separator: ", "))"
+        }
         return (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
     }
 }

@@ -40,7 +40,7 @@ extension CompletionKind {
         switch Key.named(path)?.kind {
         case .boolean: .list(["true", "false"])
         case .choice(let words): .list(words)
-        case .optionalString where path.hasSuffix("Path"): .file()
+        case .optionalString where path.hasSuffix("Path") || path.hasSuffix("File"): .file()
         case .integer, .string, .optionalString, .secret, .strings, nil: .default
         }
     }
@@ -85,7 +85,13 @@ struct RedisOptions: SettingsOptions {
     @Option(key: "redis.db") var db: Override?
     @Option(key: "redis.ssl") var ssl: Override?
     @Option(key: "redis.validateHostname") var validateHostname: Override?
+    @Option(key: "redis.caFile") var caFile: Override?
+    @Option(key: "redis.certificateFile") var certificateFile: Override?
+    @Option(key: "redis.keyFile") var keyFile: Override?
     @Option(key: "redis.socketPath") var socketPath: Override?
+    @Option(key: "redis.sentinels") var sentinels: Override?
+    @Option(key: "redis.sentinelName") var sentinelName: Override?
+    @Option(key: "redis.sentinelUsername") var sentinelUsername: Override?
     @Option(key: "redisStreamPrefix") var streamPrefix: Override?
 }
 

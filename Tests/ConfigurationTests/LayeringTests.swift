@@ -9,7 +9,8 @@ struct LayeringTests {
     @Test("every key is read from the file", arguments: paths)
     func file(path: String) throws {
         let key = try #require(Key.named(path))
-        let result = load(key.file(key.sample.json), secret: path == "jwtSecret" ? nil : goodSecret)
+        let result = load(
+            key.file(key.sample.json), flags: key.companions, secret: path == "jwtSecret" ? nil : goodSecret)
         #expect(result.problemTexts == [])
         let settings = try #require(result.settings)
         #expect(key.value(in: settings) == key.sample.json)
@@ -22,7 +23,7 @@ struct LayeringTests {
         let key = try #require(Key.named(path))
         let name = prefix + key.environmentVariable
         let result = load(
-            key.file(key.defaultJSON), environment: [name: key.sample.text],
+            key.file(key.defaultJSON), environment: [name: key.sample.text], flags: key.companions,
             secret: path == "jwtSecret" ? nil : goodSecret)
         #expect(result.problemTexts == [])
         let settings = try #require(result.settings)
@@ -37,7 +38,8 @@ struct LayeringTests {
         let other = key.defaultJSON == "[]" ? "" : Settings.textOfDefault(key)
         let result = load(
             key.file(key.defaultJSON), environment: [key.environmentVariable: other],
-            flags: [Override(key: path, value: key.sample.text)], secret: path == "jwtSecret" ? nil : goodSecret)
+            flags: [Override(key: path, value: key.sample.text)] + key.companions,
+            secret: path == "jwtSecret" ? nil : goodSecret)
         #expect(result.problemTexts == [])
         let settings = try #require(result.settings)
         #expect(key.value(in: settings) == key.sample.json)
@@ -56,7 +58,8 @@ struct LayeringTests {
     @Test("a variable that is empty or blank is as if it were not set", arguments: paths, ["", " \t"])
     func blank(path: String, value: String) throws {
         let key = try #require(Key.named(path))
-        let result = load(key.file(key.sample.json), environment: [key.environmentVariable: value])
+        let result = load(
+            key.file(key.sample.json), environment: [key.environmentVariable: value], flags: key.companions)
         #expect(result.problems.isEmpty)
         let settings = try #require(result.settings)
         #expect(key.value(in: settings) == key.sample.json)

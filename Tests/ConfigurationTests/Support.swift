@@ -34,6 +34,16 @@ extension Key {
         return slot.json(in: settings)
     }
 
+    /// What must be set with this key: neither a certificate without its key nor sentinels without a name.
+    var companions: [Override] {
+        switch path {
+        case "redis.certificateFile": [Override(key: "redis.keyFile", value: "other")]
+        case "redis.keyFile": [Override(key: "redis.certificateFile", value: "other")]
+        case "redis.sentinels": [Override(key: "redis.sentinelName", value: "other")]
+        default: []
+        }
+    }
+
     /// A good value that is not the default: as JSON and as the text of a variable.
     var sample: (json: String, text: String) {
         switch kind {
@@ -41,7 +51,9 @@ extension Key {
             let value = String(range.lowerBound + 7)
             return (value, value)
         case .boolean: return defaultJSON == "true" ? ("false", "false") : ("true", "true")
-        case .secret: return (quoted(goodSecret), goodSecret)
+        case .secret:
+            let text = path == "redis.url" ? "redis://:\(goodSecret)@other.example" : goodSecret
+            return (quoted(text), text)
         case .choice: return ("\"error\"", "error")
         case .string, .optionalString: return ("\"other-value\"", "other-value")
         case .strings:

@@ -30,8 +30,8 @@ struct UnknownKeyTests {
 
     @Test("a whole unknown object draws one warning, an unknown member of a known one its own")
     func objects() {
-        let result = load(#"{"tls": {"keyFile": "a", "certificateFile": "b"}, "redis": {"sentinels": [1]}}"#)
-        #expect(result.warnings.map(\.key) == ["tls", "redis.sentinels"])
+        let result = load(#"{"tls": {"keyFile": "a", "certificateFile": "b"}, "redis": {"nodes": [1]}}"#)
+        #expect(result.warnings.map(\.key) == ["tls", "redis.nodes"])
     }
 
     @Test("a path with a dot is not a key: the warning says how to write it")

@@ -156,7 +156,7 @@ struct ServerErrorTests {
         ("ERR unknown command 'XREAD', with args beginning with: ", .unknownCommand),
         ("MOVED 3999 127.0.0.1:6381", .moved),
         ("ASK 3999 127.0.0.1:6381", .moved),
-        ("CLUSTERDOWN The cluster is down", .moved),
+        ("CLUSTERDOWN The cluster is down", .loading),
         ("CROSSSLOT Keys in request don't hash to the same slot", .moved),
         ("ERR syntax error", .other),
         ("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)", .other),

@@ -49,7 +49,8 @@ struct RedirectionTests {
 
     @Test("slot, host and port are told", arguments: legal)
     func redirection(text: String, slot: UInt16, host: String, port: UInt16) {
-        #expect(ServerError(text).redirection == .init(slot: slot, host: host, port: port))
+        let isOnce = text.hasPrefix("ASK")
+        #expect(ServerError(text).redirection == .init(slot: slot, host: host, port: port, isOnce: isOnce))
     }
 
     @Test(

@@ -7,6 +7,8 @@ public import Metrics
 public final class TestGateway {
     public let gateway: Gateway
     public let log: CapturedLog
+    /// So that it runs for as long as the gateway does.
+    private let redis: RedisProcess
     public var port: UInt16 { gateway.port }
 
     /// - Parameter configure: changes settings from their defaults (and the test's secret).
@@ -16,6 +18,7 @@ public final class TestGateway {
         configure(&settings)
         let log = CapturedLog()
         self.log = log
+        self.redis = redis
         gateway = try Gateway(settings: settings, logger: log.logger)
     }
 

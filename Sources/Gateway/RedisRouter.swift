@@ -1,0 +1,115 @@
+import Configuration
+internal import DequeModule
+import EventLoop
+import RedisStreams
+
+/// Asks Redis questions and gives the answers in the order of asking, wherever the keys are.
+///
+/// Of a single Redis it is one connection. In a cluster it follows `MOVED` and `ASK` with a connection to each node that
+/// was named, and remembers which slot is where. Whoever uses it sees one link: ready, lost, answers in order. Confined to
+/// its loop's thread.
+final class RedisRouter {
+    private unowned let loop: GatewayLoop
+    private weak var user: (any RedisLinkUser)?
+    /// Redis as the settings say: a cluster's other nodes are heard of here.
+    private lazy var home = RedisLane(loop: loop, router: self, address: nil)
+    /// The other nodes that were ever named; those that are gone are closed.
+    private var lanes: [NodeAddress: RedisLane] = [:]
+    /// Slots that are elsewhere than at home, as far as is known.
+    private var nodes: [UInt16: NodeAddress] = [:]
+    /// Asked and not yet handed on, in the order of asking.
+    private var pending: Deque<RedisQuestion> = []
+    /// Who gave the answer that was handed on last.
+    private weak var lastLane: RedisLane?
+    /// After a node was lost: until then nothing is asked, since home may name it again and again.
+    private var pause: TimerToken?
+    private var backoff = Backoff()
+
+    init(loop: GatewayLoop, user: any RedisLinkUser) {
+        self.loop = loop
+        self.user = user
+    }
+
+    func connect() { home.open() }
+
+    /// Whether questions may be asked.
+    var isReady: Bool { home.link.isReady && pause == nil }
+
+    /// Asks. Only while ready; the user is told when that ends.
+    func ask(_ questions: [RedisQuestion]) {
+        // All of them first: what is lost on the way is told once, and of all.
+        pending.append(contentsOf: questions)
+        for question in questions where !question.isDropped { lane(for: question).ask(question) }
+    }
+
+    /// The next question in the order of asking, if it was answered.
+    func nextAnswered() -> RedisQuestion? {
+        guard let question = pending.first, question.isComplete else { return nil }
+        lastLane = question.lane
+        return pending.removeFirst()
+    }
+
+    /// The answer that was handed on last is good.
+    func answered() {
+        backoff.reset()
+        lastLane?.link.answered()
+    }
+
+    /// The answer that was handed on last cannot be used: who gave it is asked again later.
+    func fail(_ complaint: String) { (lastLane ?? home).link.fail(complaint) }
+
+    private func lane(for question: RedisQuestion) -> RedisLane {
+        guard !nodes.isEmpty, let key = question.key, let address = nodes[ClusterSlot.of(key)] else { return home }
+        return lane(at: address)
+    }
+
+    private func lane(at address: NodeAddress) -> RedisLane {
+        if let lane = lanes[address] { return lane }
+        let lane = RedisLane(loop: loop, router: self, address: address)
+        lanes[address] = lane
+        return lane
+    }
+
+    // MARK: Lanes
+
+    func laneIsReady(_ lane: RedisLane) {
+        if lane === home { user?.linkIsReady() }
+    }
+
+    /// All replies to a question are there.
+    func answered(_ question: RedisQuestion, by lane: RedisLane) {
+        if let redirection = question.redirection {
+            question.hops += 1
+            guard question.hops <= RedisLocator.maximumHops else {
+                return lane.link.fail("the cluster's nodes name each other for the slot \(redirection.slot)")
+            }
+            let asked = lane.address?.host ?? loop.context.settings.redis.host
+            let address = redirection.address(asked: asked)
+            if !redirection.isOnce { nodes[redirection.slot] = address }
+            question.reset(isAsking: redirection.isOnce)
+            return self.lane(at: address).ask(question)
+        }
+        question.isComplete = true
+        if pending.first?.isComplete == true { user?.linkReceived() }
+    }
+
+    /// A connection is gone. If answers were owed over it the user is told that all are lost: it asks again.
+    func lost(_ lane: RedisLane, owed: Bool) {
+        if let address = lane.address {
+            // Home is to be asked anew who has its slots.
+            nodes = nodes.filter { $0.value != address }
+            lane.close()
+            guard owed else { return }
+            if pause == nil {
+                let delay = Int64(backoff.next(random: UInt64.random(in: .min ... .max)))
+                pause = loop.events.schedule(at: loop.now.advanced(byMilliseconds: delay)) { [weak self] in
+                    self?.pause = nil
+                    self?.user?.linkIsReady()
+                }
+            }
+        }
+        for question in pending { question.isDropped = true }
+        pending.removeAll()
+        user?.linkWasLost()
+    }
+}
