@@ -177,7 +177,7 @@ struct SimulatedClient {
     private mutating func record(
         _ event: Int, _ delivery: SimulatedSession.Delivery, _ redis: SimulatedRedis, skew: Int
     ) -> Outcome {
-        lastIsChannelID = redis.events[event].channelID == delivery.id && !delivery.isFromLog
+        lastIsChannelID = redis.events[event].globalID != delivery.id && !delivery.isFromLog
         let underNeither =
             redis.events[event].globalID != delivery.id && redis.events[event].channelID != delivery.id
         // Given under an ID that says no more than the one before: cut here, the client gets it again.
