@@ -49,7 +49,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "Metrics", "Configuration",
+                "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "Metrics",
+                "Configuration",
                 "EventLog", "RedisStreams",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),

@@ -42,7 +42,9 @@ public struct ReplayRound: Sendable {
 
     /// A page: bytes of events wanted in one reply. Large enough for what a usual client has missed, small enough for many
     /// replays at once.
-    public static let pageBytes = 128 * 1024
+    public static let pageBytes = 64 * 1024
+    /// Bytes of the global stream wanted in one reply when it is read itself: of other channels' events nothing is kept.
+    static let scannedBytes = 1024 * 1024
     /// Windows of the global stream read in a round; each costs Redis a range query.
     var maximumWindows = 256
     /// How many milliseconds after its channel entry the narrow window looks for a twin.
@@ -197,7 +199,7 @@ public struct ReplayRound: Sendable {
     }
 
     private func scanRequests(after place: StreamID) -> [Request] {
-        let count = min(max(Self.pageBytes / max(globalFacts.sampleBytes, 256), 16), 2048)
+        let count = min(max(Self.scannedBytes / max(globalFacts.sampleBytes, 256), 16), 4096)
         return [.globalEntries(from: place.successor, through: floor, count: count, bytes: pageLimit), .globalFacts]
     }
 

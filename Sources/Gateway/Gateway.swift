@@ -27,8 +27,8 @@ public final class Gateway: Sendable {
     ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
     ///     blocked in the calling thread (``blockSignals()``).
     public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
-        let context = try GatewayContext(settings: settings, logger: logger)
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
+        let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
         let listeners = try Self.listen(settings, count: count)
         port = listeners[0].localPort
         loopCount = count

@@ -17,9 +17,12 @@ struct GatewayContext: Sendable {
     let limits: ConnectionLimits
     /// How many loops have no session left to drain.
     let drained = SharedCount()
+    /// How many loops there are.
+    let loopCount: Int
 
-    init(settings: Settings, logger: Logger) throws(GatewayError) {
+    init(settings: Settings, loopCount: Int, logger: Logger) throws(GatewayError) {
         self.settings = settings
+        self.loopCount = loopCount
         self.logger = logger
         let algorithms = settings.jwtAlgorithms.compactMap { Algorithm(name: $0) }
         do {

@@ -57,7 +57,7 @@ final class GatewayLoop {
     var gather = Gather()
     var numbers: [EventNumber] = []
     var touched: [ChannelMembers] = []
-    let replayBudget = ReplayBudget()
+    private(set) lazy var replayBudget = ReplayBudget(loopCount: context.loopCount)
     private var sharedFrames = SharedFrames()
     let date = HTTPDate()
 

@@ -1,4 +1,6 @@
+import CLinux
 import EventLog
+import Glibc
 import RedisStreams
 
 /// Takes a channel's events out of the answer to a range query while it is still arriving. Of other channels' events and
@@ -67,10 +69,22 @@ struct RangeReader {
     }
 
     private func isEvent(_ data: UnsafeRawBufferPointer) -> Bool {
-        switch EventJSON.scan(data) {
+        guard mayHoldName(data) else { return false }
+        return switch EventJSON.scan(data) {
         case .event(let range): channel.name.elementsEqual(data[range])
         case .eventEscaped(let name): name == channel.name
         case .malformed: false
         }
+    }
+
+    /// Of a busy global stream most entries are other channels': they need no reading. A name that is not there as it is
+    /// could only be there with escapes.
+    private func mayHoldName(_ data: UnsafeRawBufferPointer) -> Bool {
+        guard let base = data.baseAddress else { return false }
+        let isThere = channel.name.withUnsafeBytes { name in
+            // Sound: both calls only read, and only within the lengths that they are given.
+            name.baseAddress.map { memmem(base, data.count, $0, name.count) != nil } ?? true
+        }
+        return isThere || memchr(base, Int32(UInt8(ascii: "\\")), data.count) != nil
     }
 }

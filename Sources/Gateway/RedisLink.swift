@@ -225,7 +225,7 @@ final class RedisLink: ReadinessHandler {
     }
 
     /// Reads of one turn; a reply of many megabytes shares the loop with the connections.
-    private static let readsPerTurn = 16
+    private static let readsPerTurn = 4
 
     private func read(_ stream: ByteStream) {
         for _ in 0..<Self.readsPerTurn {

@@ -19,9 +19,10 @@ final class Replayer: RedisLinkUser {
     private var parkingTimer: TimerToken?
     private var complaints = RateLimit(perSecond: 1)
 
-    /// Rounds of reading at once: enough to keep Redis busy, few enough that a storm of reconnects does not stand in
-    /// its queue for seconds with their replies in memory.
+    /// Rounds of reading at once, on all loops together: enough to keep Redis busy, few enough that a storm of reconnects
+    /// does not stand in its queue for seconds with their replies in memory, up to a few pages each.
     private static let maximumRounds = 32
+    private var roundLimit: Int { max(Self.maximumRounds / loop.context.loopCount, 2) }
     private static let minimumSweep = 256
     private static let parkingMilliseconds: Int64 = 100
 
@@ -60,7 +61,7 @@ final class Replayer: RedisLinkUser {
     }
 
     private func pump() {
-        while link.isReady, rounds.count < Self.maximumRounds, let subscriber = waiting.popFirst() {
+        while link.isReady, rounds.count < roundLimit, let subscriber = waiting.popFirst() {
             guard case .history(let point) = subscriber.position, !subscriber.hasLeft else {
                 subscriber.isWaitingForHistory = false
                 continue

@@ -33,8 +33,12 @@ extension Subscriber {
 /// Bytes of replays that wait in memory for sockets that take no more. Beyond a loop's share a replay is let go, and what
 /// is left of it read again when the socket takes more: many slow readers cost Redis some reading, not us memory.
 final class ReplayBudget {
-    static let bytes = 2 * 1024 * 1024
+    /// For all loops together.
+    private static let bytes = 2 * 1024 * 1024
+    private let share: Int
     private var held = 0
+
+    init(loopCount: Int) { share = Self.bytes / loopCount }
 
     /// A part of the budget, given back when it is let go of.
     final class Lease {
@@ -50,5 +54,5 @@ final class ReplayBudget {
         deinit { budget.held -= bytes }
     }
 
-    func lease(_ bytes: Int) -> Lease? { held + bytes <= Self.bytes ? Lease(self, bytes) : nil }
+    func lease(_ bytes: Int) -> Lease? { held + bytes <= share ? Lease(self, bytes) : nil }
 }

@@ -1,0 +1,185 @@
+import EventLog
+import Testing
+
+@testable import RedisStreams
+
+/// Whether the stream is still the one that was read.
+@Suite struct StreamContinuityTests {
+    private static func id(_ milliseconds: UInt64) -> StreamID { StreamID(milliseconds: milliseconds, sequence: 0) }
+
+    private static func info(
+        length: UInt64, last: UInt64, first: UInt64?, added: UInt64?, data: String? = nil
+    ) -> StreamInfo {
+        StreamInfo(
+            length: length, lastGeneratedID: id(last), firstEntryID: first.map(id),
+            lastEntryID: length > 0 ? id(last) : nil, lastEntryData: data.map { Array($0.utf8) }, entriesAdded: added,
+            maxDeletedEntryID: nil)
+    }
+
+    /// A stream of three entries, 10, 20 and 30, of which all were read, the last two after the start.
+    private static func read(added: UInt64? = 1) -> StreamContinuity {
+        var continuity = StreamContinuity(info(length: 1, last: 10, first: 10, added: added, data: "a"))
+        for milliseconds: UInt64 in [20, 30] {
+            continuity.read(id(milliseconds))
+            Array("e\(milliseconds)".utf8).withUnsafeBytes { continuity.anchor(id(milliseconds), $0) }
+        }
+        return continuity
+    }
+
+    @Test("the last entry that was read is the anchor, at the start the one that was there")
+    func anchors() {
+        let start = StreamContinuity(Self.info(length: 1, last: 10, first: 10, added: 1, data: "a"))
+        #expect(start.anchor == .init(id: Self.id(10), data: Array("a".utf8)))
+        #expect(Self.read().anchor == .init(id: Self.id(30), data: Array("e30".utf8)))
+        #expect(Self.read().lastID == Self.id(30))
+        #expect(StreamContinuity(nil).anchor == nil && StreamContinuity(nil).lastID == .zero)
+        // Its last entry was deleted: what is there is not the last that was given an ID.
+        let deleted = StreamContinuity(
+            StreamInfo(
+                length: 1, lastGeneratedID: Self.id(20), firstEntryID: Self.id(10), lastEntryID: Self.id(10),
+                lastEntryData: [1], entriesAdded: 2, maxDeletedEntryID: Self.id(20)))
+        #expect(deleted.anchor == nil)
+    }
+
+    @Test("a long entry does not take the place of a short anchor")
+    func longEntries() {
+        var continuity = Self.read()
+        [UInt8](repeating: 1, count: 100_000).withUnsafeBytes { continuity.anchor(Self.id(40), $0) }
+        #expect(continuity.anchor?.id == Self.id(30))
+        var bare = StreamContinuity(nil)
+        [UInt8](repeating: 1, count: 100_000).withUnsafeBytes { bare.anchor(Self.id(40), $0) }
+        #expect(bare.anchor?.id == Self.id(40))
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var name: String
+        var info: StreamInfo?
+        var verdict: StreamContinuity.Verdict
+        /// For Redis before 7.
+        var withoutCounts: StreamContinuity.Verdict
+        var testDescription: String { name }
+
+        init(
+            _ name: String, _ info: StreamInfo?, _ verdict: StreamContinuity.Verdict,
+            withoutCounts: StreamContinuity.Verdict? = nil
+        ) {
+            self.name = name
+            self.info = info
+            self.verdict = verdict
+            self.withoutCounts = withoutCounts ?? verdict
+        }
+    }
+
+    static let cases = [
+        Case("trimmed, all read", info(length: 0, last: 30, first: nil, added: 3), .continues),
+        Case(
+            "trimmed, what is left is all that is new", info(length: 2, last: 50, first: 40, added: 5), .continues,
+            withoutCounts: .hole(floor: id(40).predecessor)),
+        Case(
+            "trimmed, one unread entry with it", info(length: 1, last: 50, first: 50, added: 5),
+            .hole(floor: id(50).predecessor)),
+        Case("emptied, with unread entries", info(length: 0, last: 50, first: nil, added: 5), .hole(floor: id(50))),
+        Case("its entries begin before", info(length: 2, last: 40, first: 20, added: 4), .differs(from: id(30))),
+        Case("it has not come so far", info(length: 2, last: 25, first: 10, added: 2), .differs(from: id(25))),
+        Case(
+            "it is empty and has not come so far", info(length: 0, last: 5, first: nil, added: 1), .differs(from: id(5))
+        ),
+        Case("gone, the clock ahead", nil, .replaced(common: id(30), floor: id(1000).predecessor)),
+        Case(
+            "written anew with later IDs", info(length: 4, last: 90, first: 60, added: 4),
+            .hole(floor: id(60).predecessor)),
+    ]
+
+    @Test("how the stream stands decides", arguments: cases)
+    func verdicts(_ one: Case) {
+        #expect(Self.read().judge(one.info, serverMilliseconds: 1000) == one.verdict)
+        var old = one.info
+        old?.entriesAdded = nil
+        #expect(Self.read(added: nil).judge(old, serverMilliseconds: 1000) == one.withoutCounts)
+    }
+
+    @Test("gone, and the clock behind what was read: what comes may have lower IDs")
+    func goneWithClockBehind() {
+        #expect(
+            Self.read().judge(nil, serverMilliseconds: 15)
+                == .replaced(common: Self.id(15).predecessor, floor: Self.id(15).predecessor))
+    }
+
+    @Test("a stream that was missing and still is, or was written since, continues")
+    func missing() {
+        var continuity = StreamContinuity(nil)
+        #expect(continuity.judge(nil, serverMilliseconds: 1000) == .continues)
+        #expect(
+            continuity.judge(Self.info(length: 2, last: 50, first: 40, added: 2), serverMilliseconds: 1000)
+                == .continues)
+        let trimmed = Self.info(length: 1, last: 50, first: 50, added: 2)
+        let verdict = continuity.judge(trimmed, serverMilliseconds: 1000)
+        #expect(verdict == .hole(floor: Self.id(50).predecessor))
+        continuity.accept(verdict, trimmed)
+        #expect(continuity.lastID == Self.id(50).predecessor)
+        continuity.read(Self.id(50))
+        #expect(
+            continuity.judge(Self.info(length: 0, last: 50, first: nil, added: 2), serverMilliseconds: 1) == .continues)
+    }
+
+    @Test("after a hole the counts hold again")
+    func countsAfterAHole() {
+        var continuity = Self.read()
+        let info = Self.info(length: 2, last: 60, first: 50, added: 10)
+        continuity.accept(continuity.judge(info, serverMilliseconds: 1000), info)
+        #expect(continuity.lastID == Self.id(50).predecessor)
+        continuity.read(Self.id(50))
+        continuity.read(Self.id(60))
+        #expect(
+            continuity.judge(Self.info(length: 0, last: 60, first: nil, added: 10), serverMilliseconds: 1000)
+                == .continues)
+        #expect(
+            continuity.judge(Self.info(length: 0, last: 70, first: nil, added: 11), serverMilliseconds: 1000)
+                == .hole(floor: Self.id(70)))
+    }
+
+    @Test("the search decides from where a stream that differs is read")
+    func afterTheSearch() {
+        let continuity = Self.read()
+        // The newest entry up to what was read is ours: only later ones were deleted, or lost.
+        #expect(
+            continuity.judge(
+                Self.info(length: 3, last: 90, first: 10, added: 3), common: Self.id(20), isNewest: true,
+                known: .zero, knownCount: 3) == .continues)
+        // The same, and what comes next may have an ID that was read.
+        #expect(
+            continuity.judge(
+                Self.info(length: 2, last: 20, first: 10, added: 2), common: Self.id(20), isNewest: true,
+                known: .zero, knownCount: 3) == .replaced(common: Self.id(20), floor: Self.id(20)))
+        // Others lie between.
+        #expect(
+            continuity.judge(
+                Self.info(length: 3, last: 25, first: 10, added: 3), common: Self.id(20), isNewest: false,
+                known: .zero, knownCount: 3) == .replaced(common: Self.id(20), floor: Self.id(20)))
+        // Nothing in common, and nothing was there before what is known: another stream, from its beginning.
+        let another = Self.info(length: 2, last: 6, first: 5, added: 2)
+        #expect(
+            continuity.judge(another, common: nil, isNewest: false, known: Self.id(9), knownCount: 3)
+                == .replaced(common: Self.id(5).predecessor, floor: Self.id(5).predecessor))
+        // Nothing in common, but it is old: it is the same where nothing is known any more.
+        var long = StreamContinuity(Self.info(length: 100, last: 1000, first: 10, added: 500, data: "x"))
+        long.read(Self.id(1010))
+        #expect(
+            long.judge(
+                Self.info(length: 100, last: 1005, first: 10, added: 501), common: nil, isNewest: false,
+                known: Self.id(1000), knownCount: 1) == .replaced(common: Self.id(1000), floor: Self.id(1000)))
+    }
+
+    @Test("another stream is read from its beginning, a shortened one from the last common entry")
+    func whereReadingGoesOn() {
+        var continuity = Self.read()
+        let another = Self.info(length: 2, last: 6, first: 5, added: 2)
+        let floor = Self.id(5).predecessor
+        continuity.accept(.replaced(common: floor, floor: floor), another)
+        #expect(continuity.lastID == .zero && continuity.anchor == nil)
+        var shortened = Self.read()
+        shortened.accept(
+            .replaced(common: Self.id(20), floor: Self.id(20)), Self.info(length: 3, last: 25, first: 10, added: 3))
+        #expect(shortened.lastID == Self.id(20))
+    }
+}
