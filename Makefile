@@ -4,12 +4,14 @@
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 
-.PHONY: help run build test lint format clean
+.PHONY: help run build test soak faults lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests"
+	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
+	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make lint     check the format of the sources"
 	@echo "make format   format the sources"
 	@echo "make clean    remove what was built"
@@ -25,6 +27,18 @@ test:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
+
+# Release, so that the load is the gateway's and not the harness's.
+SOAK_SECONDS ?= 600
+soak:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build --build-tests -c release -Xswiftc -enable-testing
+	SOAK_SECONDS=$(SOAK_SECONDS) swift test --skip-build -c release -Xswiftc -enable-testing --filter 'RealFaults.Campaign'
+
+faults:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build --build-tests
+	swift test --skip-build --filter 'RealFaults.OneByOne' | grep -E '^\||✘|^↳'
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

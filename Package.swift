@@ -95,6 +95,8 @@ let package = Package(
             name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "COpenSSL"], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "sluice", "ServerSentEvents"], swiftSettings: settings),
+        // Real processes under real faults: DESIGN part 2 as a whole.
+        .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice"], swiftSettings: settings),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: settings),
         .testTarget(name: "EventLogTests", dependencies: ["EventLog"], swiftSettings: settings),
         .testTarget(name: "RedisStreamsTests", dependencies: ["RedisStreams", "EventLog"], swiftSettings: settings),

@@ -1,0 +1,52 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension RealFaults {
+    /// All faults together, as chance has it: for half a minute with the other tests, for as long as `SOAK_SECONDS` says by
+    /// `make soak`. `SEED` brings a campaign back.
+    @Suite("The random campaign")
+    struct Campaign {
+        @Test("under faults at random nothing is lost, doubled or disordered")
+        func campaign() throws {
+            let variables = ProcessInfo.processInfo.environment
+            let seconds = variables["SOAK_SECONDS"].flatMap { Int($0) } ?? 25
+            let seed = variables["SEED"].flatMap { UInt64($0) } ?? .random(in: 1...999_999)
+            print("fault campaign: SEED=\(seed) for \(seconds) s")
+            var random = SplitMix64(seed: seed)
+            let world = try World(seed: random.next())
+            var totals = World.Account()
+            let end = nowMilliseconds() + seconds * 1000
+            var round = 0
+            while nowMilliseconds() < end {
+                round += 1
+                let length = min(random.int(4000...10_000), max(end - nowMilliseconds(), 2000))
+                // A gateway that asks Redis for nearly everything, or one that has nearly all in memory.
+                for gateway in world.gateways {
+                    gateway.historyBytes = random.oneIn(2) ? 64 << 20 : 1 << random.int(10...17)
+                }
+                let plan = Plan(seed: random.next(), milliseconds: length) { !$0.beginsNewLife }
+                world.note("round \(round)")
+                do {
+                    try world.run(plan, milliseconds: length)
+                    let account = try world.settle()
+                    totals.events += account.events
+                    totals.deliveries += account.deliveries
+                    totals.repeats += account.repeats
+                    if let finding = account.findings.first {
+                        Issue.record(
+                            "SEED=\(seed), round \(round): \(finding)\n\(account.findings.count) clients complain\n\(world.report())"
+                        )
+                        return
+                    }
+                } catch {
+                    Issue.record("SEED=\(seed), round \(round): \(error)\n\(world.report())")
+                    return
+                }
+            }
+            print(
+                "fault campaign: \(round) rounds, \(totals.events) events, \(totals.deliveries) deliveries, "
+                    + "\(totals.repeats) repeated where that is allowed, SEED=\(seed)")
+        }
+    }
+}

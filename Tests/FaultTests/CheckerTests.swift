@@ -1,0 +1,176 @@
+import Testing
+
+@Suite("The faults' checker")
+struct CheckerTests {
+    /// Events 0 to 9 of channel 0, ten milliseconds apart, the second write a millisecond after the first.
+    private static func events(_ change: (inout Checker.Event) -> Void = { _ in }) -> [Checker.Event] {
+        (0..<10).map { number in
+            var event = Checker.Event(
+                number: number, channel: 0, channelID: EntryID(1000 + number * 10),
+                globalID: EntryID(1001 + number * 10),
+                isInChannel: true, rank: number)
+            change(&event)
+            return event
+        }
+    }
+
+    /// - Parameter cutBefore: the position in the list at which the client comes back with the last ID it had.
+    private static func client(_ numbers: [Int], cutBefore: Int? = nil) -> Checker.Client {
+        var client = Checker.Client(name: "client", channel: 0, resumes: [Checker.Resume(gateway: 0)])
+        for (index, number) in numbers.enumerated() {
+            if index == cutBefore, index > 0 {
+                let last = numbers[index - 1]
+                client.resumes.append(
+                    Checker.Resume(lastID: "\(1001 + last * 10)-0", lastNumber: last, gateway: 1, openedAt: 5000))
+            }
+            client.deliveries.append(
+                Checker.Delivery(number: number, id: "\(1001 + number * 10)-0", connection: client.resumes.count - 1))
+        }
+        return client
+    }
+
+    private static func fault(
+        _ numbers: [Int], cutBefore: Int? = nil, events: [Checker.Event] = events(), trims: [EntryID] = []
+    ) -> Checker.Fault? {
+        var checker = Checker(skew: 15, events: events)
+        checker.trims = trims
+        return checker.judge(client(numbers, cutBefore: cutBefore))?.fault
+    }
+
+    @Test("each event once and in order is right, with or without a cut")
+    func right() {
+        #expect(Self.fault(Array(0..<10)) == nil)
+        #expect(Self.fault(Array(0..<10), cutBefore: 4) == nil)
+    }
+
+    @Test("a gap is found wherever it is, and named", arguments: 0..<10)
+    func gap(missing: Int) {
+        let numbers = (0..<10).filter { $0 != missing }
+        let finding = Checker(skew: 15, events: Self.events()).judge(Self.client(numbers, cutBefore: missing))
+        #expect(finding?.fault == .gap)
+        #expect(finding?.number == missing)
+        #expect(finding?.description.contains("event \(missing) ") == true)
+    }
+
+    @Test("a double is found on one connection and across a cut", arguments: [1, 5, 9])
+    func double(again: Int) {
+        var numbers = Array(0..<10)
+        numbers.insert(again, at: again + 1)
+        #expect(Self.fault(numbers) == .double)
+        #expect(Self.fault(numbers, cutBefore: again + 1) == .double)
+        #expect(Self.fault(Array(0..<10) + [again]) == .double)
+    }
+
+    @Test("what was had before counts as had")
+    func hadBefore() {
+        var client = Self.client(Array(4..<10))
+        client.hadBefore = [0, 1, 2, 3]
+        let checker = Checker(skew: 15, events: Self.events())
+        #expect(checker.judge(client) == nil)
+        client.hadBefore.insert(4)
+        #expect(checker.judge(client)?.fault == .double)
+    }
+
+    @Test("two events in the wrong order are found", arguments: 0..<9)
+    func disorder(at index: Int) {
+        var numbers = Array(0..<10)
+        numbers.swapAt(index, index + 1)
+        #expect(Self.fault(numbers) == .disorder)
+        // Neither stands in the global stream any more: the two IDs agree on the order all the same.
+        let removed = Self.events { if $0.number < 10 { $0.rank = nil } }
+        #expect(Self.fault(numbers, events: removed) == .disorder)
+    }
+
+    @Test("an event that comes much too late is found")
+    func late() {
+        #expect(Self.fault([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]) == .disorder)
+    }
+
+    @Test("another channel's event, and one that nobody wrote, are found")
+    func stranger() {
+        #expect(Self.fault(Array(0..<10), events: Self.events { if $0.number == 3 { $0.channel = 1 } }) == .stranger)
+        #expect(Self.fault(Array(0..<11)) == .stranger)
+    }
+
+    @Test("an event under another ID than the global stream's is found")
+    func wrongID() {
+        let events = Self.events { if $0.number == 3 { $0.globalID = EntryID(1032) } }
+        #expect(Self.fault(Array(0..<10), events: events) == .wrongID)
+        #expect(Self.fault(Array(0..<10), events: events, trims: [EntryID(1)]) == nil)
+    }
+
+    @Test("an event without a sure entry in the global stream may be missing, may come once, and not twice")
+    func optional() {
+        let events = Self.events {
+            guard $0.number == 3 else { return }
+            $0.globalID = nil
+            $0.rank = nil
+        }
+        #expect(Self.fault(Array(0..<10), events: events) == nil)
+        #expect(Self.fault((0..<10).filter { $0 != 3 }, events: events) == nil)
+        #expect(Self.fault([0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9], events: events) == .double)
+    }
+
+    @Test("an event that only the global stream lost is owed, one that both lost is not")
+    func removed() {
+        let without = (0..<10).filter { $0 != 3 }
+        #expect(Self.fault(without, events: Self.events { if $0.number <= 3 { $0.rank = nil } }) == .gap)
+        let both = Self.events {
+            if $0.number <= 3 { $0.rank = nil }
+            if $0.number == 3 { $0.isInChannel = false }
+        }
+        #expect(Self.fault(without, events: both) == nil)
+    }
+
+    @Test("what replication had not carried over is not owed")
+    func lostWithItsPrimary() {
+        let events = Self.events {
+            $0.writtenAt = $0.number * 100
+            if $0.number == 3 || $0.number == 6 { $0.rank = nil }
+        }
+        var checker = Checker(skew: 15, events: events)
+        checker.losses = [250...350]
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 3 })) == nil)
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 6 }))?.number == 6)
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 4 }))?.number == 4)
+    }
+
+    @Test("a repeat is forgiven within the skew of an ID that the global stream was trimmed to, and nowhere else")
+    func repeats() {
+        let numbers = [0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9]
+        let far = [0, 1, 2, 3, 4, 1, 5, 6, 7, 8, 9]
+        let trims = [EntryID(1041)]
+        #expect(Self.fault(numbers, cutBefore: 5, trims: trims) == nil)
+        #expect(Self.fault(numbers, cutBefore: 5) == .double)
+        #expect(Self.fault(numbers, cutBefore: 5, trims: [EntryID(1025)]) == .double)
+        #expect(Self.fault(numbers, trims: trims) == .double)
+        #expect(Self.fault(far, cutBefore: 5, trims: trims) == .double)
+    }
+
+    @Test("a producer that broke the skew is promised nothing, its neighbours are")
+    func outOfContract() {
+        let events = Self.events { if $0.number == 3 { $0.channelID = EntryID(1010, 1) } }
+        #expect(Self.fault([0, 1, 2, 4, 5, 6, 7, 8, 9], events: events) == nil)
+        #expect(Self.fault([0, 1, 2, 4, 3, 3, 5, 6, 7, 8, 9], events: events) == nil)
+        #expect(Self.fault([0, 1, 2, 3, 5, 6, 7, 8, 9], events: events) == .gap)
+    }
+
+    @Test("an ID of the stream's earlier life excuses what the new one had below it when the client came")
+    func earlierLife() {
+        func events(writtenAt: Int) -> [Checker.Event] {
+            Self.events {
+                guard $0.number >= 5 else { return }
+                $0.epochs = 1...1
+                if $0.number == 5 {
+                    $0.channelID = EntryID(1029)
+                    $0.globalID = EntryID(1030)
+                    $0.writtenAt = writtenAt
+                }
+            }
+        }
+        let without = (0..<10).filter { $0 != 5 }
+        #expect(Self.fault(without, cutBefore: 5, events: events(writtenAt: 4000)) == nil)
+        #expect(Self.fault(without, cutBefore: 5, events: events(writtenAt: 6000)) == .gap)
+        #expect(Self.fault(without, events: events(writtenAt: 4000)) == .gap)
+    }
+}

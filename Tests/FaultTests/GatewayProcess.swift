@@ -1,0 +1,46 @@
+import Foundation
+import TestSupport
+
+/// A `sluice serve` that is killed and started again on its port.
+final class GatewayProcess {
+    let port: UInt16
+    private let front: RedisFront
+    private var process: SluiceProcess?
+    /// Changes from start to start: a large log serves from memory, a small one has to ask Redis.
+    var historyBytes = 64 << 20
+    private let skew: Int
+
+    init(front: RedisFront, skew: Int) throws {
+        self.front = front
+        self.skew = skew
+        port = try quietPort()
+    }
+
+    var isRunning: Bool { process?.isRunning ?? false }
+
+    func start() throws {
+        process = try SluiceProcess(
+            ["serve"],
+            environment: [
+                "PORT": "\(port)", "HOST": "127.0.0.1", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "\(front.port)",
+                // Shorter than the default, so that a silent Redis is found out in three seconds.
+                "REDIS_STREAM_READ_BLOCK_MS": "1000",
+                "PRODUCER_SKEW_MS": "\(skew)", "HISTORY_BYTES": "\(historyBytes)", "EVENT_LOOPS": "2",
+                "JWT_SECRET": WebSocketClient.secret, "STATSD_PORT": "9", "DRAIN_MS": "0",
+            ])
+    }
+
+    func kill() throws {
+        guard let process else { return }
+        process.kill(SIGKILL)
+        _ = try process.exitStatus()
+        self.process = nil
+    }
+
+    func waitUntilReady() throws { try process?.waitUntilReady(port: port) }
+
+    /// The last lines of its log.
+    func log(_ count: Int) -> [String] {
+        process.map { Array(($0.lines + $0.standardError.split(separator: "\n").map(String.init)).suffix(count)) } ?? []
+    }
+}
