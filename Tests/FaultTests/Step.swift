@@ -69,6 +69,8 @@ enum Fault: Equatable, Hashable, Sendable {
         }
     }
 
+    var trimsGlobal: Bool { if case .globalTrimmed = self { true } else { false } }
+
     /// The longest it lasts, in milliseconds; 0 for what is over at once.
     var longest: Int {
         switch self {
