@@ -83,6 +83,19 @@ enum Fault: Equatable, Hashable, Sendable {
         }
     }
 
+    /// How long it lasts where it is the only one: long enough to be felt, and for a silence to be found out.
+    var typical: Int {
+        switch self {
+        case .redisMute: 3300
+        case .redisStalls: 1500
+        case .redisRestarts, .gatewayKilled: 800
+        case .redisAnswers, .redisGarbage, .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed,
+            .globalDeleted, .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover,
+            .failoverToClockBehind:
+            min(longest, 500)
+        }
+    }
+
     /// As the README's table has it.
     var title: String {
         switch self {
@@ -121,6 +134,17 @@ struct Step: Sendable, CustomStringConvertible {
     var begins: Int
     var ends: Int
 
+    init(fault: Fault, begins: Int, ends: Int) {
+        self.fault = fault
+        self.begins = begins
+        self.ends = ends
+    }
+
+    /// - Parameter lasting: nil for as long as it typically does.
+    init(_ fault: Fault, at begins: Int, lasting: Int? = nil) {
+        self.init(fault: fault, begins: begins, ends: begins + (lasting ?? fault.typical))
+    }
+
     var description: String { "\(begins)–\(ends) ms: \(fault)" }
 }
 
@@ -128,7 +152,7 @@ struct Step: Sendable, CustomStringConvertible {
 struct Plan: Sendable {
     var steps: [Step] = []
 
-    init() {}
+    init(_ steps: [Step] = []) { self.steps = steps }
 
     init(seed: UInt64, milliseconds: Int, allowed: (Fault) -> Bool = { _ in true }) {
         var random = SplitMix64(seed: seed)

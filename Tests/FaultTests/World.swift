@@ -148,6 +148,11 @@ final class World {
             checker.events = Dictionary(uniqueKeysWithValues: events.map { ($0.number, $0) })
             if let nonsense = client.sights.nonsense { throw Failure("\(client.record.name) was sent \(nonsense)") }
         }
+        for (index, gateway) in gateways.enumerated() {
+            // The other one would have served its clients, so it does not show otherwise.
+            guard gateway.isRunning else { throw Failure("gateway \(index) ended by itself: \(gateway.log(20))") }
+            try gateway.waitUntilReady()
+        }
         if let stuck, account.findings.isEmpty { throw Failure("\(stuck), though nothing is missing") }
         note("judged \(account.deliveries) deliveries of \(account.events) events")
         ledger.forget(before: roundStart.number)
