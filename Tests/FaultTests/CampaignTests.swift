@@ -25,7 +25,7 @@ extension RealFaults {
                 for gateway in world.gateways {
                     gateway.historyBytes = random.oneIn(2) ? 64 << 20 : 1 << random.int(10...17)
                 }
-                let plan = Plan(seed: random.next(), milliseconds: length) { !$0.beginsNewLife && !$0.trimsGlobal }
+                let plan = Plan(seed: random.next(), milliseconds: length)
                 world.note("round \(round)")
                 do {
                     try world.run(plan, milliseconds: length)

@@ -67,6 +67,9 @@ struct Checker {
     /// When a primary's last writes were lost with it: before it was cut off from its replica (which is never quite up to
     /// date) until nobody wrote to it any more.
     var losses: [ClosedRange<Int>] = []
+    /// The lives of the global stream that ended with its deletion. What was removed so is not owed, though its channel's
+    /// stream may still hold it: nothing tells it from what was never to be written to the global stream.
+    var deletedLives: Set<Int> = []
     /// Whether an event that was forced out of its channel's stream may be missing.
     var channelTrimsExcuse = true
 
@@ -83,9 +86,10 @@ struct Checker {
         return abs(channelID.milliseconds - globalID.milliseconds) <= skew
     }
 
-    /// Its second write went with its primary, though its first may have been carried over.
+    /// Its second write went with its primary or with the whole stream, though its first may still be there.
     private func isLost(_ event: Event) -> Bool {
-        event.rank == nil && losses.contains { $0.contains(event.writtenAt) }
+        guard event.rank == nil else { return false }
+        return losses.contains { $0.contains(event.writtenAt) } || !deletedLives.isDisjoint(with: event.epochs)
     }
 
     func isOwed(_ event: Event) -> Bool {
@@ -102,15 +106,19 @@ struct Checker {
         return last.epochs.lowerBound < event.epochs.upperBound && event.writtenAt <= resume.openedAt
     }
 
-    /// DESIGN 3.1: where the global stream was trimmed to within the skew of the ID a client brought, events within the
-    /// skew of that ID may be repeated.
-    private func mayRepeat(_ event: Event, in resume: Resume) -> Bool {
+    /// DESIGN 3.1: where the global stream was trimmed to within the skew of the place that a client has come to, events
+    /// within the skew of that place may be repeated. The place is the ID that it brought, or on an open connection whose
+    /// gateway found that entries were removed unread, the highest ID it was given.
+    private func mayRepeat(_ event: Event, at places: [EntryID?]) -> Bool {
         guard isWithinContract(event) else { return true }
-        guard let id = resume.lastID.flatMap({ EntryID($0) }) else { return false }
-        guard trims.contains(where: { $0.milliseconds >= id.milliseconds - skew }) else { return false }
-        // A place before an ID ends in the millisecond before it.
-        return [event.channelID, event.globalID].contains { own in
-            own.map { abs($0.milliseconds - id.milliseconds) <= skew + 1 } ?? false
+        return places.contains { place in
+            guard let place, trims.contains(where: { $0.milliseconds >= place.milliseconds - skew }) else {
+                return false
+            }
+            // A place before an ID ends in the millisecond before it.
+            return [event.channelID, event.globalID].contains { own in
+                own.map { abs($0.milliseconds - place.milliseconds) <= skew + 1 } ?? false
+            }
         }
     }
 
@@ -142,14 +150,17 @@ struct Checker {
         var had = client.hadBefore
         var highestRank: (rank: Int, index: Int)?
         var recent: [Event] = []
+        var place: (connection: Int, id: EntryID?) = (-1, nil)
         for (index, delivery) in client.deliveries.enumerated() {
             guard let event = events[delivery.number], event.channel == client.channel else {
                 return finding(
                     .stranger, delivery.number, client, index, "was given an event that is not its channel's")
             }
-            let resume = client.resumes[delivery.connection]
+            let brought = client.resumes[delivery.connection].lastID.flatMap { EntryID($0) }
+            if place.connection != delivery.connection { place = (delivery.connection, brought) }
+            defer { place.id = [place.id, EntryID(delivery.id)].compactMap { $0 }.max() }
             if !had.insert(event.number).inserted {
-                guard mayRepeat(event, in: resume) else {
+                guard mayRepeat(event, at: [brought, place.id]) else {
                     return finding(.double, event.number, client, index, "was given the event again")
                 }
                 continue
@@ -209,7 +220,7 @@ struct Checker {
                     + "\(resume.lastID ?? "none") (event \(resume.lastNumber.map { "\($0)" } ?? "-"))")
         }
         lines.append("  what it was given around it:")
-        for at in max(0, index - 6)..<min(client.deliveries.count, index + 4) {
+        for at in max(0, index - 12)...<min(client.deliveries.count, index + 4) {
             let delivery = client.deliveries[at]
             lines.append(
                 "  \(at == index ? "→" : " ") connection \(delivery.connection) as \(delivery.id): \(describe(delivery.number))"

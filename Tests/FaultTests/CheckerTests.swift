@@ -143,8 +143,24 @@ struct CheckerTests {
         #expect(Self.fault(numbers, cutBefore: 5, trims: trims) == nil)
         #expect(Self.fault(numbers, cutBefore: 5) == .double)
         #expect(Self.fault(numbers, cutBefore: 5, trims: [EntryID(1025)]) == .double)
-        #expect(Self.fault(numbers, trims: trims) == .double)
+        #expect(Self.fault(numbers, trims: [EntryID(1020)]) == .double)
         #expect(Self.fault(far, cutBefore: 5, trims: trims) == .double)
+    }
+
+    @Test("what went with the whole stream is not owed, and does not come twice")
+    func deleted() {
+        let events = Self.events {
+            $0.epochs = $0.number < 5 ? 0...0 : 1...1
+            if $0.number == 3 { $0.rank = nil }
+        }
+        var checker = Checker(skew: 15, events: events)
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 3 }))?.fault == .gap)
+        checker.deletedLives = [0]
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 3 })) == nil)
+        #expect(checker.judge(Self.client(Array(0..<10))) == nil)
+        #expect(checker.judge(Self.client([0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9]))?.fault == .double)
+        checker.deletedLives = [1]
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 3 }))?.fault == .gap)
     }
 
     @Test("a producer that broke the skew is promised nothing, its neighbours are")

@@ -5,7 +5,7 @@ extension RealFaults {
     /// Each fault by itself, under load, on the built binary.
     @Suite("One fault at a time")
     struct OneByOne {
-        @Test("nothing is lost, doubled or disordered", arguments: Fault.kinds.filter { !$0.beginsNewLife })
+        @Test("nothing is lost, doubled or disordered", arguments: Fault.kinds)
         func fault(fault: Fault) throws {
             let world = try World(World.Size(clients: 12, channels: 3), seed: 1)
             // Nobody is behind, so nothing but memory is needed.
@@ -126,7 +126,7 @@ extension RealFaults {
             ]
         }
 
-        @Test("nothing is lost, doubled or disordered", arguments: Scenario.all)
+        @Test("nothing is lost, doubled or disordered", arguments: Scenario.all + Scenario.holes + Scenario.lives)
         func scenario(scenario: Scenario) throws {
             let world = try World(World.Size(clients: 12, channels: 3), seed: 2)
             for gateway in world.gateways { gateway.historyBytes = scenario.historyBytes }

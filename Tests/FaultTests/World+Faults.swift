@@ -65,7 +65,10 @@ extension World {
     private func noteEmptied() throws { ledger.noteTrim(firstKept: EntryID(Int(try redis.milliseconds()) + 1)) }
 
     private func endLife(_ command: [String]) throws {
+        // Whatever is written meanwhile belongs to the one life or the other.
+        ledger.noteDeletion()
         ledger.beginEpoch()
+        ledger.noteDeletion()
         try redis.command(command.map { Array($0.utf8) })
         ledger.beginEpoch()
         try noteEmptied()
@@ -73,6 +76,7 @@ extension World {
 
     /// In one packet: an event in each of three lives of the stream, so that they may well have the same ID.
     private func endLifeTwice(_ command: [String]) throws {
+        ledger.noteDeletion()
         ledger.beginEpoch()
         let pipeline = try Pipeline(path: redis.socketPath)
         let channel = 0
@@ -86,6 +90,7 @@ extension World {
             events.append(event)
             if life < 2 {
                 pipeline.add(command)
+                ledger.noteDeletion()
                 ledger.beginEpoch()
             }
         }
@@ -99,6 +104,8 @@ extension World {
             ledger.record(events[index])
         }
         note("three lives: \(events.map { $0.globalID.map { "\($0)" } ?? "?" })")
+        // What the producers wrote meanwhile may have been in any of them.
+        ledger.noteDeletion()
         ledger.beginEpoch()
         try noteEmptied()
     }

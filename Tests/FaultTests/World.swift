@@ -72,7 +72,7 @@ final class World {
     }
 
     /// Whether the gateway serves `GET /events`.
-    static let hasEventStreams = false
+    static let hasEventStreams = true
 
     deinit {
         orders.stop()
@@ -138,6 +138,7 @@ final class World {
         var checker = Checker(skew: Self.skew, events: events)
         checker.trims = ledger.trims
         checker.losses = ledger.losses
+        checker.deletedLives = ledger.deletedLives
         checker.channelTrimsExcuse = channelTrimsExcuse
         var account = Account(events: events.filter { $0.number >= roundStart.number }.count)
         for client in fleet.clients {
