@@ -220,7 +220,7 @@ struct Checker {
                     + "\(resume.lastID ?? "none") (event \(resume.lastNumber.map { "\($0)" } ?? "-"))")
         }
         lines.append("  what it was given around it:")
-        for at in max(0, index - 12)...<min(client.deliveries.count, index + 4) {
+        for at in max(0, index - 12)..<min(client.deliveries.count, index + 4) {
             let delivery = client.deliveries[at]
             lines.append(
                 "  \(at == index ? "→" : " ") connection \(delivery.connection) as \(delivery.id): \(describe(delivery.number))"
