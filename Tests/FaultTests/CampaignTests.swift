@@ -34,9 +34,8 @@ extension RealFaults {
                     totals.deliveries += account.deliveries
                     totals.repeats += account.repeats
                     if let finding = account.findings.first {
-                        Issue.record(
-                            "SEED=\(seed), round \(round): \(finding)\n\(account.findings.count) clients complain\n\(world.report())"
-                        )
+                        let others = account.findings.dropFirst().map { "\($0.summary)\n" }.joined()
+                        Issue.record("SEED=\(seed), round \(round): \(finding)\n\(others)\(world.report())")
                         return
                     }
                 } catch {

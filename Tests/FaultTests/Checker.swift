@@ -56,6 +56,8 @@ struct Checker {
         var fault: Fault
         var number: Int
         var description: String
+        /// Its first line.
+        var summary: Substring { description.prefix { $0 != "\n" } }
     }
 
     /// `producerSkewMs`.
@@ -227,6 +229,10 @@ struct Checker {
             )
         }
         let earlier = client.deliveries.indices.filter { client.deliveries[$0].number == number && $0 != index }
+        if index == client.deliveries.count, let last = client.resumes.last {
+            lines.append(
+                "  its last connection was to gateway \(last.gateway), opened with last_id \(last.lastID ?? "none")")
+        }
         if let at = earlier.first {
             lines.append(
                 "  the other time: connection \(client.deliveries[at].connection) as \(client.deliveries[at].id)")
