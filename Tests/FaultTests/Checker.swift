@@ -100,12 +100,12 @@ struct Checker {
     }
 
     /// A client that brings an ID of an earlier life of the stream is in a place that the new one counts from: what stood
-    /// there below it when the client came is not owed.
+    /// there below it when the client came, and its gateway asked Redis, is not owed.
     private func isBelowOldPosition(_ event: Event, _ resume: Resume) -> Bool {
         guard let id = resume.lastID.flatMap({ EntryID($0) }), let globalID = event.globalID, globalID <= id,
             let last = resume.lastNumber.flatMap({ events[$0] })
         else { return false }
-        return last.epochs.lowerBound < event.epochs.upperBound && event.writtenAt <= resume.openedAt
+        return last.epochs.lowerBound < event.epochs.upperBound && event.writtenAt <= resume.openedAt + 200
     }
 
     /// DESIGN 3.1: where the global stream was trimmed to within the skew of the place that a client has come to, events

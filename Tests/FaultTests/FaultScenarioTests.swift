@@ -6,8 +6,15 @@ extension RealFaults {
     @Suite("One fault at a time")
     struct OneByOne {
         @Test("nothing is lost, doubled or disordered", arguments: Fault.kinds)
-        func fault(fault: Fault) throws {
-            let world = try World(World.Size(clients: 12, channels: 3), seed: 1)
+        func fault(fault: Fault) throws { try Self.judge(fault, group: nil) }
+
+        @Test(
+            "where Sentinel keeps Redis: nothing is lost that replication carried over, nothing is doubled or disordered",
+            arguments: [Fault.sentinelsFailOver, .sentinelsLosePrimary])
+        func sentinel(fault: Fault) throws { try Self.judge(fault, group: SentinelGroup()) }
+
+        private static func judge(_ fault: Fault, group: SentinelGroup?) throws {
+            let world = try World(World.Size(clients: 12, channels: 3), group: group, seed: 1)
             // Nobody is behind, so nothing but memory is needed.
             world.channelTrimsExcuse = false
             for watch in world.watches { watch.reset() }

@@ -4,14 +4,15 @@ import TestSupport
 /// A `sluice serve` that is killed and started again on its port.
 final class GatewayProcess {
     let port: UInt16
-    private let front: RedisFront
+    /// The variables that lead it to Redis.
+    private let redis: [String: String]
     private var process: SluiceProcess?
     /// Changes from start to start: a large log serves from memory, a small one has to ask Redis.
     var historyBytes = 64 << 20
     private let skew: Int
 
-    init(front: RedisFront, skew: Int) throws {
-        self.front = front
+    init(redis: [String: String], skew: Int) throws {
+        self.redis = redis
         self.skew = skew
         port = try quietPort()
     }
@@ -19,15 +20,14 @@ final class GatewayProcess {
     var isRunning: Bool { process?.isRunning ?? false }
 
     func start() throws {
-        process = try SluiceProcess(
-            ["serve"],
-            environment: [
-                "PORT": "\(port)", "HOST": "127.0.0.1", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "\(front.port)",
-                // Shorter than the default, so that a silent Redis is found out in three seconds.
-                "REDIS_STREAM_READ_BLOCK_MS": "1000",
-                "PRODUCER_SKEW_MS": "\(skew)", "HISTORY_BYTES": "\(historyBytes)", "EVENT_LOOPS": "2",
-                "JWT_SECRET": WebSocketClient.secret, "STATSD_PORT": "9", "DRAIN_MS": "0",
-            ])
+        let variables = [
+            "PORT": "\(port)", "HOST": "127.0.0.1",
+            // Shorter than the default, so that a silent Redis is found out in three seconds.
+            "REDIS_STREAM_READ_BLOCK_MS": "1000",
+            "PRODUCER_SKEW_MS": "\(skew)", "HISTORY_BYTES": "\(historyBytes)", "EVENT_LOOPS": "2",
+            "JWT_SECRET": WebSocketClient.secret, "STATSD_PORT": "9", "DRAIN_MS": "0",
+        ]
+        process = try SluiceProcess(["serve"], environment: variables.merging(redis) { $1 })
     }
 
     func kill() throws {

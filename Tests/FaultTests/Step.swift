@@ -16,6 +16,9 @@ enum Fault: Equatable, Hashable, Sendable {
     case allFlushedTwiceAtOnce
     case failover
     case failoverToClockBehind
+    /// These two only where sentinels keep Redis.
+    case sentinelsFailOver
+    case sentinelsLosePrimary
 
     enum Refusal: String, CaseIterable, Sendable {
         case loading = "-LOADING Redis is loading the dataset in memory"
@@ -52,7 +55,8 @@ enum Fault: Equatable, Hashable, Sendable {
             .front(gateway)
         case .gatewayKilled(let gateway): .gateway(gateway)
         case .connectionsKilled, .redisStalls, .redisRestarts, .globalTrimmed, .channelsTrimmed, .globalDeleted,
-            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind:
+            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind,
+            .sentinelsFailOver, .sentinelsLosePrimary:
             .redis
         }
     }
@@ -64,7 +68,7 @@ enum Fault: Equatable, Hashable, Sendable {
             true
         case .connectionsKilled, .redisStalls, .redisRestarts, .connectionsCut, .redisMute, .redisAnswers,
             .redisGarbage,
-            .gatewayKilled, .globalTrimmed, .channelsTrimmed, .failover:
+            .gatewayKilled, .globalTrimmed, .channelsTrimmed, .failover, .sentinelsFailOver, .sentinelsLosePrimary:
             false
         }
     }
@@ -75,7 +79,7 @@ enum Fault: Equatable, Hashable, Sendable {
     var longest: Int {
         switch self {
         case .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed, .globalDeleted,
-            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce:
+            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .sentinelsFailOver, .sentinelsLosePrimary:
             0
         case .failover, .failoverToClockBehind: 300
         case .redisStalls, .redisMute: 4000
@@ -91,7 +95,7 @@ enum Fault: Equatable, Hashable, Sendable {
         case .redisRestarts, .gatewayKilled: 800
         case .redisAnswers, .redisGarbage, .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed,
             .globalDeleted, .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover,
-            .failoverToClockBehind:
+            .failoverToClockBehind, .sentinelsFailOver, .sentinelsLosePrimary:
             min(longest, 500)
         }
     }
@@ -114,6 +118,8 @@ enum Fault: Equatable, Hashable, Sendable {
         case .allFlushed: "`FLUSHALL`"
         case .allFlushedTwiceAtOnce: "`FLUSHALL` twice within a millisecond"
         case .failover: "a replica is promoted"
+        case .sentinelsFailOver: "Sentinel is told to fail over"
+        case .sentinelsLosePrimary: "the primary is killed, and Sentinel promotes a replica"
         case .failoverToClockBehind: "a replica is promoted whose clock is 3 s behind"
         }
     }

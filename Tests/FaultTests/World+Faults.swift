@@ -24,6 +24,8 @@ extension World {
         case .allFlushedTwiceAtOnce: try endLifeTwice(["FLUSHALL"])
         case .failover: try failOver(millisecondsAhead: 0)
         case .failoverToClockBehind: try failOver(millisecondsAhead: 3000)
+        case .sentinelsFailOver: try sentinels { try $0.failOver() }
+        case .sentinelsLosePrimary: try sentinels { try $0.killPrimary().new }
         }
     }
 
@@ -36,7 +38,8 @@ extension World {
         case .gatewayKilled(let gateway):
             try gateways[gateway].start()
         case .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed, .globalDeleted,
-            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind:
+            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind,
+            .sentinelsFailOver, .sentinelsLosePrimary:
             return
         }
         note("over: \(fault)")
@@ -110,6 +113,24 @@ extension World {
         try noteEmptied()
     }
 
+    /// Milliseconds; far more than a replica on the same machine is behind.
+    private static let replicationLag = 500
+
+    /// The sentinels make another server the primary, and the producers follow.
+    private func sentinels(_ change: (SentinelGroup) throws -> RedisProcess) throws {
+        guard let group else { throw Failure("no sentinels keep this Redis") }
+        ledger.beginEpoch()
+        let lossBegins = nowMilliseconds() - Self.replicationLag
+        redis = try change(group)
+        orders.lead(to: redis.socketPath)
+        // A producer may end an event on a connection to the old primary, which is a replica by now or dead.
+        pause(milliseconds: 50)
+        ledger.noteLoss(from: lossBegins, through: nowMilliseconds() + Self.replicationLag)
+        ledger.beginEpoch()
+        try noteEmptied()
+        note("the sentinels have another primary")
+    }
+
     /// A replica that has been kept up is cut off, the primary goes on for a moment and dies, and everyone is led to the
     /// replica.
     /// - Parameter ahead: how far the old primary's clock was ahead of the new one's: its last entries have such IDs.
@@ -122,8 +143,7 @@ extension World {
             try replica.command("INFO", "replication").text.contains("master_link_status:up")
         }
         ledger.beginEpoch()
-        // Far more than a replica on the same machine is behind.
-        let lossBegins = nowMilliseconds() - 500
+        let lossBegins = nowMilliseconds() - Self.replicationLag
         try replica.command("REPLICAOF", "NO", "ONE")
         note("the replica is cut off")
         if ahead > 0 {
@@ -135,7 +155,7 @@ extension World {
         let old = redis
         old.kill()
         redis = replica
-        ledger.noteLoss(from: lossBegins, through: nowMilliseconds() + 500)
+        ledger.noteLoss(from: lossBegins, through: nowMilliseconds() + Self.replicationLag)
         orders.lead(to: replica.socketPath)
         for front in fronts { front.lead(to: replica.socketPath) }
         ledger.beginEpoch()

@@ -20,6 +20,8 @@ final class World {
 
     let size: Size
     var redis: RedisProcess
+    /// Who keeps Redis, if it is not a server alone; then the gateways reach it without fronts.
+    let group: SentinelGroup?
     let fronts: [RedisFront]
     let gateways: [GatewayProcess]
     let watches: [ReadyWatch]
@@ -34,20 +36,31 @@ final class World {
     private var readFrom = (id: 0, previous: 0)
     var channelTrimsExcuse = true
 
-    init(_ size: Size = Size(), seed: UInt64) throws {
+    init(_ size: Size = Size(), group: SentinelGroup? = nil, seed: UInt64) throws {
         self.size = size
+        self.group = group
         random = SplitMix64(seed: seed)
-        let redis = try Self.redisServer()
+        let redis = try group?.primary() ?? Self.redisServer()
         self.redis = redis
-        let fronts = try (0..<2).map { _ in try RedisFront(upstream: redis.socketPath) }
-        self.fronts = fronts
-        gateways = try fronts.map { try GatewayProcess(front: $0, skew: Self.skew) }
+        if let group {
+            let sentinels = group.sentinels.compactMap(\.port).map { "127.0.0.1:\($0)" }.joined(separator: ",")
+            let variables = ["REDIS_SENTINELS": sentinels, "REDIS_SENTINEL_NAME": SentinelGroup.name]
+            fronts = []
+            gateways = try (0..<2).map { _ in try GatewayProcess(redis: variables, skew: Self.skew) }
+        } else {
+            let fronts = try (0..<2).map { _ in try RedisFront(upstream: redis.socketPath) }
+            self.fronts = fronts
+            gateways = try fronts.map {
+                let variables = ["REDIS_HOST": "127.0.0.1", "REDIS_PORT": "\($0.port)"]
+                return try GatewayProcess(redis: variables, skew: Self.skew)
+            }
+        }
         for gateway in gateways { try gateway.start() }
         for gateway in gateways { try gateway.waitUntilReady() }
         watches = gateways.map { ReadyWatch(port: $0.port) }
         var clients: [FleetClient] = []
         for index in 0..<size.clients {
-            let transport: FleetClient.Transport = Self.hasEventStreams && index % 3 == 2 ? .eventStream : .webSocket
+            let transport: FleetClient.Transport = index % 3 == 2 ? .eventStream : .webSocket
             let isSteady = index % 4 == 0
             clients.append(
                 FleetClient(
@@ -70,9 +83,6 @@ final class World {
         roundStart = (ledger.newNumber(), 0)
         readFrom = try (Int(redis.milliseconds()) - 60_000, 0)
     }
-
-    /// Whether the gateway serves `GET /events`.
-    static let hasEventStreams = true
 
     deinit {
         orders.stop()
@@ -131,6 +141,10 @@ final class World {
         note("settling")
         fleet.setCalm(true)
         try orders.pause()
+        try eventually("all clients are back", within: 40) { fleet.clients.allSatisfy(\.isOpen) }
+        // One that brought an ID of an earlier life of the stream is given what comes from now on, which is when its gateway
+        // asks Redis.
+        pause(milliseconds: 200)
         let last = try writeToAll()
         var stuck: String?
         do { try waitForAll(last) } catch { stuck = "\(error)" }
