@@ -72,6 +72,9 @@ struct Checker {
     /// The lives of the global stream that ended with its deletion. What was removed so is not owed, though its channel's
     /// stream may still hold it: nothing tells it from what was never to be written to the global stream.
     var deletedLives: Set<Int> = []
+    /// The life of the global stream in which all clients stood at the beginning. What was trimmed from a later one is not
+    /// owed: who has not seen a life begin does not know what it held.
+    var knownLife = Int.max
     /// Whether an event that was forced out of its channel's stream may be missing.
     var channelTrimsExcuse = true
 
@@ -91,7 +94,8 @@ struct Checker {
     /// Its second write went with its primary or with the whole stream, though its first may still be there.
     private func isLost(_ event: Event) -> Bool {
         guard event.rank == nil else { return false }
-        return losses.contains { $0.contains(event.writtenAt) } || !deletedLives.isDisjoint(with: event.epochs)
+        return event.epochs.upperBound > knownLife || losses.contains { $0.contains(event.writtenAt) }
+            || !deletedLives.isDisjoint(with: event.epochs)
     }
 
     func isOwed(_ event: Event) -> Bool {
@@ -124,6 +128,13 @@ struct Checker {
         }
     }
 
+    /// Near a trim nothing tells an event whose entry in the global stream was removed from one whose entry is yet to come,
+    /// or to be read: it is given early, in its channel's order and under an ID that is not its own.
+    private func isEarly(_ delivery: Delivery, _ event: Event) -> Bool {
+        guard EntryID(delivery.id) != event.globalID, let own = event.channelID else { return false }
+        return trims.contains { own.milliseconds <= $0.milliseconds + skew }
+    }
+
     /// Whether it is certain that the one stands before the other.
     func precedes(_ a: Event, _ b: Event) -> Bool {
         if let first = a.rank, let second = b.rank { return first < second }
@@ -152,6 +163,7 @@ struct Checker {
         var had = client.hadBefore
         var highestRank: (rank: Int, index: Int)?
         var recent: [Event] = []
+        var early: (connection: Int, event: Event)?
         var place: (connection: Int, id: EntryID?) = (-1, nil)
         for (index, delivery) in client.deliveries.enumerated() {
             guard let event = events[delivery.number], event.channel == client.channel else {
@@ -171,6 +183,15 @@ struct Checker {
                 return finding(.wrongID, event.number, client, index, wrong)
             }
             guard isWithinContract(event) else { continue }
+            if isEarly(delivery, event) {
+                defer { early = (delivery.connection, event) }
+                guard let before = early, before.connection == delivery.connection, precedes(event, before.event),
+                    let own = event.channelID, let other = before.event.channelID, own < other
+                else { continue }
+                return finding(
+                    .disorder, event.number, client, index, "was given the event after event \(before.event.number)")
+            }
+            early = nil
             if let rank = event.rank {
                 if let highest = highestRank, highest.rank > rank {
                     let other = client.deliveries[highest.index].number

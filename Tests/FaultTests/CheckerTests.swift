@@ -163,6 +163,35 @@ struct CheckerTests {
         #expect(checker.judge(Self.client((0..<10).filter { $0 != 3 }))?.fault == .gap)
     }
 
+    @Test("near a trim an event may come early under another ID, in its channel's order; elsewhere not")
+    func early() {
+        var client = Self.client([0, 1, 5, 6, 2, 3, 4, 7, 8, 9])
+        for index in 2...3 { client.deliveries[index].id = "1011-0" }
+        var checker = Checker(skew: 15, events: Self.events())
+        checker.trims = [EntryID(1050)]
+        #expect(checker.judge(client) == nil)
+        checker.trims = [EntryID(1030)]
+        #expect(checker.judge(client)?.fault == .disorder)
+        checker.trims = [EntryID(1050)]
+        client.deliveries.swapAt(2, 3)
+        #expect(checker.judge(client)?.fault == .disorder)
+        #expect(checker.judge(Self.client([0, 1, 5, 6, 2, 3, 4, 7, 8, 9]))?.fault == .disorder)
+    }
+
+    @Test("what was trimmed from a life that nobody saw begin is not owed; from one that was known it is")
+    func youngLife() {
+        let events = Self.events {
+            $0.epochs = $0.number < 5 ? 0...0 : 1...1
+            if $0.number == 7 { $0.rank = nil }
+        }
+        var checker = Checker(skew: 15, events: events)
+        checker.knownLife = 0
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 7 })) == nil)
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 8 }))?.fault == .gap)
+        checker.knownLife = 1
+        #expect(checker.judge(Self.client((0..<10).filter { $0 != 7 }))?.fault == .gap)
+    }
+
     @Test("a producer that broke the skew is promised nothing, its neighbours are")
     func outOfContract() {
         let events = Self.events { if $0.number == 3 { $0.channelID = EntryID(1010, 1) } }

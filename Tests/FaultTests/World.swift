@@ -32,7 +32,7 @@ final class World {
     private var journal: [String] = []
     private var random: SplitMix64
     /// Where the accounts of this round and the one before begin.
-    private var roundStart = (number: 0, previous: 0)
+    private var roundStart = (number: 0, previous: 0, life: 0)
     private var readFrom = (id: 0, previous: 0)
     var channelTrimsExcuse = true
 
@@ -80,7 +80,7 @@ final class World {
         let first = try writeToAll()
         try waitForAll(first)
         fleet.turnOver(keeping: 0)
-        roundStart = (ledger.newNumber(), 0)
+        roundStart = (ledger.newNumber(), 0, 0)
         readFrom = try (Int(redis.milliseconds()) - 60_000, 0)
     }
 
@@ -152,6 +152,7 @@ final class World {
         var checker = Checker(skew: Self.skew, events: events)
         checker.trims = ledger.trims
         checker.losses = ledger.losses
+        checker.knownLife = roundStart.life
         checker.deletedLives = ledger.deletedLives
         checker.channelTrimsExcuse = channelTrimsExcuse
         var account = Account(events: events.filter { $0.number >= roundStart.number }.count)
@@ -172,7 +173,7 @@ final class World {
         note("judged \(account.deliveries) deliveries of \(account.events) events")
         ledger.forget(before: roundStart.number)
         fleet.turnOver(keeping: roundStart.number)
-        roundStart = (ledger.newNumber(), roundStart.number)
+        roundStart = (ledger.newNumber(), roundStart.number, ledger.epoch)
         readFrom = try (Int(redis.milliseconds()) - 10_000, readFrom.id)
         return account
     }
