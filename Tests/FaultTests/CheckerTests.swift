@@ -192,6 +192,32 @@ struct CheckerTests {
         #expect(checker.judge(Self.client((0..<10).filter { $0 != 7 }))?.fault == .gap)
     }
 
+    @Test("a gateway that has not seen the new life may give again what followed in the old one, and nothing else")
+    func oldLife() {
+        let events = Self.events {
+            // Number 5 is of the old life, whose clock was ahead.
+            $0.epochs = $0.number <= 5 ? 0...0 : 1...1
+            guard $0.number == 5 else { return }
+            $0.channelID = EntryID(1085)
+            $0.globalID = EntryID(1085)
+            $0.rank = nil
+        }
+        var client = Self.client([0, 1, 2, 3, 4, 5, 6, 7, 5, 8, 9], cutBefore: 8)
+        let checker = Checker(skew: 15, events: events)
+        func judged(_ client: Checker.Client) -> Checker.Fault? {
+            var client = client
+            for index in client.deliveries.indices where client.deliveries[index].number == 5 {
+                client.deliveries[index].id = "1085-0"
+            }
+            return checker.judge(client)?.fault
+        }
+        #expect(judged(client) == nil)
+        client = Self.client([0, 1, 2, 3, 4, 5, 6, 7, 5, 8, 9])
+        #expect(judged(client) == .double)
+        client = Self.client([0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9], cutBefore: 8)
+        #expect(judged(client) == .double)
+    }
+
     @Test("a producer that broke the skew is promised nothing, its neighbours are")
     func outOfContract() {
         let events = Self.events { if $0.number == 3 { $0.channelID = EntryID(1010, 1) } }
