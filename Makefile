@@ -28,17 +28,18 @@ test:
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
-# Release, so that the load is the gateway's and not the harness's.
 SOAK_SECONDS ?= 600
 soak:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
-	swift build --build-tests -c release -Xswiftc -enable-testing
-	SOAK_SECONDS=$(SOAK_SECONDS) swift test --skip-build -c release -Xswiftc -enable-testing --filter 'RealFaults.Campaign'
+	swift build --build-tests
+	SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) swift test --skip-build --filter 'RealFaults.Campaign'
 
 faults:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
 	swift build --build-tests
-	swift test --skip-build --filter 'RealFaults.OneByOne' | grep -E '^\||✘|^↳'
+	@echo '| fault | lost | given twice | `/ready` was not 200 | connections cut | longest wait for an event |'
+	@echo '|---|---|---|---|---|---|'
+	@swift test --skip-build --filter 'RealFaults.OneByOne' | grep -E '^\||✘|^↳'
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -1,13 +1,8 @@
 import TestSupport
 
-/// What a fault cost: a row of the README's table.
+/// What a fault cost: a row of the README's table, whose head `make faults` writes.
 struct FaultCost {
     let row: String
-
-    static let head = """
-        | fault | lost | repeated | `/ready` was 503 | connections cut | longest wait for an event |
-        |---|---|---|---|---|---|
-        """
 
     init(_ fault: Fault, _ world: World, _ account: World.Account) {
         let lost = account.findings.isEmpty ? "0 of \(account.events)" : "FAILED"
