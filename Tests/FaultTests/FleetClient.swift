@@ -243,7 +243,7 @@ struct FleetClient: Sendable {
             case .event(let id, let data): handleEvent(id, data, now)
             case .ping(let payload): send(WebSocketClient.frame(opcode: 10, payload))
             case .close(let code): sights.closeCodes[code ?? 1005, default: 0] += 1
-            case .nonsense(let what): sights.nonsense = what
+            case .gap(let what), .nonsense(let what): sights.nonsense = what
             }
         }
     }

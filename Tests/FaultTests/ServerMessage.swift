@@ -1,6 +1,8 @@
 /// What a server says on an open connection, whichever the transport.
 enum ServerMessage: Equatable, Sendable {
     case event(id: String, data: [UInt8])
+    /// `{"id": "…", "gap": true}`, for those who ask for it.
+    case gap(String)
     case ping([UInt8])
     /// WebSocket's close frame with its code; nil when it has none.
     case close(Int?)
@@ -42,8 +44,10 @@ struct WebSocketReader: Sendable {
         switch head {
         case 0x81:
             let start = Array("{\"id\":\"".utf8)
+            let text = String(decoding: payload.prefix(80), as: UTF8.self)
+            if text.hasSuffix(", \"gap\": true}") { return .gap(text) }
             guard payload.starts(with: start), let end = payload[start.count...].firstIndex(of: UInt8(ascii: "\""))
-            else { return .nonsense("the text \(String(decoding: payload.prefix(80), as: UTF8.self))") }
+            else { return .nonsense("the text \(text)") }
             return .event(id: String(decoding: payload[start.count..<end], as: UTF8.self), data: payload)
         case 0x88: return .close(payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil)
         case 0x89: return .ping(payload)
