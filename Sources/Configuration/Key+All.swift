@@ -61,7 +61,7 @@ extension Key {
             "The most entries read at once (the Node server's default is 100)"),
         Key(
             "redisStreamReadBlockMs", .integer(\.redisStreamReadBlockMs, 1...600_000),
-            "How long one read waits for events; silence of 2 s more counts as a dead connection"),
+            "How long one read waits for events, 1000 at the most; silence of 2 s more counts as a dead connection"),
 
         Key("jwtAlgorithms", .strings(\.jwtAlgorithms), "Algorithms a token may be signed with: HS256, HS384, HS512"),
         Key("jwtSecret", .secret(\.jwtSecret), "The secret tokens are signed with, at least 32 bytes; required"),

@@ -9,14 +9,21 @@ public struct Break: Equatable, Sendable {
     public let common: StreamID
     /// The log behind the break has every event of the global stream above this ID. Not below ``common``.
     public let floor: StreamID
+    /// Whether IDs above ``common`` may be given out once more. If not, they go on ascending, and all of them keep what they
+    /// mean.
+    public let renewsIDs: Bool
     /// The least ``common`` of all breaks before this one, and the number of the last of those.
     let before: (common: StreamID, number: EventNumber)?
 
     /// - Parameters:
-    ///   - index: the reader's, of which it takes the next number.
+    ///   - lastID: how far the stream had been read.
     ///   - previous: the break before.
-    public init(common: StreamID, floor: StreamID, after previous: Break?, index: inout BucketIndex) {
+    ///   - index: the reader's, of which it takes the next number.
+    public init(
+        common: StreamID, floor: StreamID, lastID: StreamID, after previous: Break?, index: inout BucketIndex
+    ) {
         number = index.skip()
+        renewsIDs = common < lastID
         self.common = common
         self.floor = max(floor, common)
         before = previous.map { (min($0.common, $0.before?.common ?? .max), $0.number) }

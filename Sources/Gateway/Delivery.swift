@@ -238,7 +238,7 @@ extension GatewayLoop {
 
     /// Someone who waits for what only Redis has, or had.
     private func move(_ subscriber: Subscriber, from point: ResumePoint, across next: Break) {
-        guard case .settled(let id, _) = point, id > next.common else { return advance(subscriber) }
+        guard next.renewsIDs, case .settled(let id, _) = point, id > next.common else { return advance(subscriber) }
         guard !subscriber.hasFallenBehind else { return subscriber.connection.end(.slow) }
         counters.gaps += 1
         subscriber.position = .history(.settled(next.common, frontier: nil))
@@ -249,6 +249,7 @@ extension GatewayLoop {
 extension Subscriber {
     /// Drops what it remembers of IDs that mean something else now.
     fileprivate func logHasBroken(_ next: Break) {
+        guard next.renewsIDs else { return }
         arrival = min(arrival, next.common)
         exceptions.keep(through: next.common)
         guard case .replaying(var replay) = position, case .again(.settled(let id, _), let exceptions) = replay.then,

@@ -416,7 +416,8 @@ final class StreamReader: RedisLinkUser {
     }
 
     private func breakLog(common: StreamID, floor: StreamID) {
-        let next = Break(common: common, floor: floor, after: lastBreak, index: &index)
+        let next = Break(
+            common: common, floor: floor, lastID: loop.log.lastID, after: lastBreak, index: &index)
         lastBreak = next
         loop.counters.streamBreaks += 1
         broadcast(.logBroken(next))

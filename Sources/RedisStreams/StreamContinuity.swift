@@ -33,6 +33,8 @@ public struct StreamContinuity: Sendable {
     public private(set) var anchor: Anchor?
     /// Entries ever added up to ``lastID``; nil when that is not known (before Redis 7 it never is).
     private var added: UInt64?
+    /// The stream's first entry when it was looked at last: a stream that still begins with it is the same.
+    private var firstID: StreamID?
     /// There was no stream when it was looked for last.
     private var isMissing: Bool
 
@@ -41,6 +43,7 @@ public struct StreamContinuity: Sendable {
         lastID = info?.lastGeneratedID ?? .zero
         added = info.map { $0.entriesAdded } ?? 0
         isMissing = info == nil
+        firstID = info?.firstEntryID
         if let info, info.lastEntryID == info.lastGeneratedID, let data = info.lastEntryData {
             anchor = Anchor(id: info.lastGeneratedID, data: data)
         }
@@ -48,6 +51,7 @@ public struct StreamContinuity: Sendable {
 
     /// An entry was read.
     public mutating func read(_ id: StreamID) {
+        if isMissing { firstID = id }
         lastID = id
         added = added.map { $0 + 1 }
         isMissing = false
@@ -111,6 +115,7 @@ public struct StreamContinuity: Sendable {
     /// Whether the stream, as far as its counts tell, cannot be a continuation of the one that was there when what is
     /// known began.
     private func isYounger(_ info: StreamInfo, knownCount: UInt64) -> Bool {
+        if let firstID, info.firstEntryID == firstID { return false }
         guard let added, let total = info.entriesAdded, added >= knownCount else { return false }
         let older = added - knownCount
         // Nothing lay before what is known; or there is less than lay there, and none of it was ever trimmed.
@@ -120,6 +125,7 @@ public struct StreamContinuity: Sendable {
     /// Goes by a verdict. Returns from where to read on.
     public mutating func accept(_ verdict: Verdict, _ info: StreamInfo?) {
         anchor = nil
+        firstID = info?.firstEntryID
         switch verdict {
         case .continues:
             if let info, info.lastGeneratedID == lastID { added = info.entriesAdded }

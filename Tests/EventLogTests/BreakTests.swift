@@ -25,7 +25,8 @@ import Testing
         }
 
         mutating func breakLog(common: StreamID, floor: StreamID? = nil) {
-            let next = Break(common: common, floor: floor ?? common, after: last, index: &index)
+            let next = Break(
+                common: common, floor: floor ?? common, lastID: log.lastID, after: last, index: &index)
             last = next
             log.begin(after: next)
         }
@@ -47,6 +48,17 @@ import Testing
         #expect(ids(setting.log, after: 0) == [.ms(10), .ms(20), .ms(30), .ms(16), .ms(20)])
         #expect(setting.log.lastID == .ms(20) && setting.log.floor == .ms(15))
         #expect(setting.log.eventCount == 2 && setting.log.lastNumber == 6)
+    }
+
+    @Test("where IDs go on ascending behind it, those above what was read keep what they mean")
+    func ascending() {
+        var setting = Setting()
+        setting.append([.ms(10), .ms(20)])
+        setting.breakLog(common: .ms(20), floor: .ms(50))
+        #expect(setting.last?.renewsIDs == false)
+        setting.append([.ms(60)])
+        setting.breakLog(common: .ms(55))
+        #expect(setting.last?.renewsIDs == true)
     }
 
     @Test("the break's own number is no event")

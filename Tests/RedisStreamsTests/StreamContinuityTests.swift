@@ -170,6 +170,21 @@ import Testing
                 known: Self.id(1000), knownCount: 1) == .replaced(common: Self.id(1000), floor: Self.id(1000)))
     }
 
+    @Test("a stream that begins as it did is the same, however much another primary lacks of it")
+    func sameBeginning() {
+        var continuity = StreamContinuity(Self.info(length: 5, last: 50, first: 10, added: 5, data: "x"))
+        continuity.read(Self.id(60))
+        #expect(
+            continuity.judge(
+                Self.info(length: 2, last: 20, first: 10, added: 2), common: nil, isNewest: false,
+                known: Self.id(50), knownCount: 1) == .replaced(common: Self.id(20), floor: Self.id(20)))
+        #expect(
+            continuity.judge(
+                Self.info(length: 2, last: 20, first: 15, added: 2), common: nil, isNewest: false,
+                known: Self.id(50), knownCount: 1)
+                == .replaced(common: Self.id(15).predecessor, floor: Self.id(15).predecessor))
+    }
+
     @Test("another stream is read from its beginning, a shortened one from the last common entry")
     func whereReadingGoesOn() {
         var continuity = Self.read()
