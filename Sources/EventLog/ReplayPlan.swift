@@ -252,15 +252,14 @@ extension ReplayRound {
     private func goOn(by reading: Reading, _ exceptions: Exceptions, log: borrowing EventLog) -> ReplayPlan.Next {
         var exceptions = exceptions
         var place = cursorID(by: reading)
-        if place > log.lastID {
-            if reading == .position, place > globalFacts.lastGenerated, case .claimed = resume {
-                // Beyond all that was written nobody can have been given an ID: the client is owed what has come since it
-                // arrived, however long it was until Redis answered.
-                guard arrival >= log.floor else {
-                    return .again(.settled(arrival, frontier: frontier), exceptions)
-                }
-                return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
+        if reading == .position, isFromNowhere(place) {
+            // The client is owed what has come since it arrived, however long it was until Redis answered.
+            guard arrival >= log.floor else {
+                return .again(.settled(arrival, frontier: frontier), exceptions)
             }
+            return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
+        }
+        if place > log.lastID {
             exceptions.skipThrough = max(place, exceptions.skipThrough ?? .zero)
             place = log.lastID
         }
@@ -268,5 +267,12 @@ extension ReplayRound {
         place = max(place, floor)
         exceptions.prune(through: place)
         return .log(log.number(atOrBefore: place), at: place, exceptions)
+    }
+
+    /// Whether nobody can have been given the ID that the client brought: it lay beyond what was written when the client
+    /// came, and it is no entry's. It may be another life's of the stream.
+    private func isFromNowhere(_ place: StreamID) -> Bool {
+        guard case .claimed = resume, place > arrival else { return false }
+        return place > globalFacts.lastGenerated || !isClaimKnown
     }
 }

@@ -90,6 +90,8 @@ public struct ReplayRound: Sendable {
     /// Entries of the channel's stream above this ID were not looked at in this round.
     private(set) var cut: StreamID?
     private(set) var found: [HistoryEntry] = []
+    /// The global stream has an entry with the ID that the client brought, whatever its channel.
+    private(set) var isClaimKnown = false
     private var windows: [(from: StreamID, through: StreamID)] = []
 
     /// - Parameters:
@@ -135,7 +137,10 @@ public struct ReplayRound: Sendable {
             take(facts: Array(answers.suffix(2)))
             guard !isTooEarly else { return .tooEarly }
             guard case .entries(let entries, let last)? = answers.first else { return .plan(resolve(log: log)) }
-            if answers.count == 4, case .entries(let own, _) = answers[1] { found = own }
+            if answers.count == 4, case .entries(let own, let last) = answers[1] {
+                found = own
+                isClaimKnown = last != nil
+            }
             // Where twins may still come, a round must not end: who was given what could not be handed on.
             if let last, last <= settledAtLeast || last.endShifted(by: 2 * skew) >= log.lastID, !isTrimmed(last) {
                 if let place = placeToScan {
