@@ -31,7 +31,8 @@ public struct Break: Equatable, Sendable {
 
     /// Whether the ID of a place in the log, which a cursor with this number has, means the same behind the break.
     func keepsMeaning(of place: StreamID, at cursor: EventNumber) -> Bool {
-        guard place <= common else { return false }
+        // Of what was read above `common` some is gone with the log.
+        guard !renewsIDs, place <= common else { return false }
         guard let before, cursor < before.number else { return true }
         return place <= before.common
     }

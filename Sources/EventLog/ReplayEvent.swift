@@ -38,7 +38,7 @@ extension ReplayRound {
     /// The first ID from which on the global stream is known whole, from Redis or from the log, if it may have lost
     /// entries: what was removed stood before it.
     var frontier: StreamID? {
-        globalFacts.trimmed ? min(globalFacts.first ?? .max, floor.successor) : nil
+        isGlobalTrimmed ? min(globalFacts.first ?? .max, floor.successor) : nil
     }
 
     /// The events of what this round covers, in their order.

@@ -24,9 +24,17 @@ public struct ReplayPlan: Equatable, Sendable {
 
     public var sends: [Send]
     public var next: Next
-    /// The channel's stream has lost entries and the resume point is older than the first it kept: something may be
-    /// missing between the two. Sometimes a false alarm, never a missed one.
-    public var gap: Bool
+    /// Something may be missing behind the resume point.
+    public var gap: Gap?
+
+    /// Events that may be gone for good. Sometimes a false alarm, never a missed one.
+    public struct Gap: Equatable, Sendable {
+        /// The first entry that the channel's stream still has: what is missing stood before it. Nil if there is none.
+        public var firstKept: StreamID?
+        /// The stream says that entries were removed. If not, it is another one than the resume point is a place in, and
+        /// does not know.
+        public var isTrimmed: Bool
+    }
     /// Set if the round may also end before any of ``sends``: what a client that takes no more for now is owed can then be
     /// read again. Nil if only the whole plan can be carried out.
     var divisible: Divisible?
@@ -51,6 +59,15 @@ public struct ReplayPlan: Equatable, Sendable {
 }
 
 extension ReplayRound {
+    private var gap: ReplayPlan.Gap? {
+        guard resume.id < floor else { return nil }
+        let isTrimmed = channelFacts.trimmed && channelFacts.first.map { resume.id < $0 } ?? false
+        let mayBe =
+            isTrimmed || channelFacts.hasLost(behind: resume.id)
+            || isBeforeBreak && channelFacts.first.map { resume.id < $0 } ?? false
+        return mayBe ? ReplayPlan.Gap(firstKept: channelFacts.first, isTrimmed: isTrimmed) : nil
+    }
+
     /// How the resume point is to be read, in the light of what the streams hold.
     private enum Reading {
         /// A place in the order in which the rounds before this one dealt with events, the frontier being where it was.
@@ -67,15 +84,15 @@ extension ReplayRound {
     /// The place the client is in, as events of the log and what Redis told decide it.
     func resolve(log: borrowing EventLog) -> ReplayPlan {
         if case .claimed(let id) = resume, case .event(let number) = log.place(id, of: channel) {
-            return ReplayPlan(sends: [], next: .log(number, at: id, Exceptions()), gap: false)
+            return ReplayPlan(sends: [], next: .log(number, at: id, Exceptions()))
         }
         guard !lacksTwins(log: log) else {
-            return ReplayPlan(sends: [], next: .again(resume, exceptions), gap: false)
+            return ReplayPlan(sends: [], next: .again(resume, exceptions))
         }
         let events = events(log: log)
         let reading = read(events)
         let divisible = isDivisible(events, reading) ? ReplayPlan.Divisible(resume: resume, frontier: frontier) : nil
-        let gap = resume.id < floor && channelFacts.hasLost(behind: resume.id)
+        let gap = gap
 
         let end = end(of: events, reading: reading, log: log)
         var sends: [ReplayPlan.Send] = []
@@ -84,6 +101,8 @@ extension ReplayRound {
         for event in events where event.key <= end ?? .max {
             var had = wasHad(event, by: reading)
             if !had, event.twin == .known { had = event.item.body.withUnsafeBytes { given.skips(event.key, body: $0) } }
+            // As for a place that the stream was trimmed past: in doubt no.
+            if !had, let through = given.skipThrough { had = event.key < through.shifted(by: -skew) }
             if event.isInLog(above: floor) {
                 if had { exceptions.ids.append(event.key) }
                 continue
@@ -136,7 +155,7 @@ extension ReplayRound {
             ? .again(.settled(end, frontier: frontier), given)
             : .log(log.number(atOrBefore: end), at: end, given)
         return ReplayPlan(
-            sends: sends, next: next, gap: false,
+            sends: sends, next: next,
             divisible: isDivisible ? .init(resume: resume, frontier: frontier) : nil)
     }
 
@@ -146,7 +165,7 @@ extension ReplayRound {
             resume.id < log.floor
             ? .again(.settled(resume.id, frontier: frontier), exceptions)
             : goOn(by: .position, exceptions, log: log)
-        return ReplayPlan(sends: [], next: next, gap: false)
+        return ReplayPlan(sends: [], next: next)
     }
 
     /// Whether what is left of this round can be told by a place alone.
@@ -168,7 +187,7 @@ extension ReplayRound {
             if let then, let frontier, id.endShifted(by: skew) < min(then, frontier) { return .place }
             return .position
         case .claimed(let id):
-            if globalFacts.trimmed, id < globalFacts.first ?? globalFacts.lastGenerated.successor { return .doubtful }
+            if isGlobalTrimmed, id < globalFacts.first ?? globalFacts.lastGenerated.successor { return .doubtful }
             if events.contains(where: { $0.item.globalID == id }) { return .position }
             guard let event = events.first(where: { $0.item.channelID == id }) else { return .position }
             // Only the channel's stream has it: a replay gave it out under this ID, in an order of its own.

@@ -53,7 +53,7 @@ public struct ReplayRound: Sendable {
     var maximumSpanInSkews: UInt64 = 64
 
     let channel: Channel
-    let resume: ResumePoint
+    public let resume: ResumePoint
     let skew: Int64
     let exceptions: Exceptions
     /// The log's floor when the round began: events at or below it come from Redis.
@@ -65,8 +65,12 @@ public struct ReplayRound: Sendable {
     /// The last event in the log when the round began.
     let newestAtStart: StreamID?
     /// This channel's events just above the floor when the round began: should the log let go of them meanwhile, they
-    /// are still known as twins. At most two pages of them.
+    /// are still known as twins. Usually at most two pages of them.
     let snapshot: [(number: EventNumber, entry: HistoryEntry)]
+
+    private let hasAllTwins: Bool
+    /// The stream that the log reads is not, or not without a gap, the one that the resume point is a place in.
+    let isBeforeBreak: Bool
 
     private enum Phase {
         case facts
@@ -98,9 +102,10 @@ public struct ReplayRound: Sendable {
     ///   - skewMilliseconds: `producerSkewMs`, how far apart a producer's two writes may lie, either way.
     ///   - exceptions: the connection's, where it goes on from a settled place.
     ///   - arrival: how far the log had read when the client came; now, if nothing else is said.
+    ///   - keepsAllTwins: a round before this one came to nothing, because the log let go of more events than it had kept.
     public init(
         channel: Channel, resume: ResumePoint, exceptions: Exceptions = Exceptions(), skewMilliseconds: Int64,
-        arrival: StreamID? = nil, log: borrowing EventLog
+        arrival: StreamID? = nil, keepsAllTwins: Bool = false, log: borrowing EventLog
     ) {
         self.arrival = arrival ?? log.lastID
         self.exceptions = exceptions
@@ -112,12 +117,14 @@ public struct ReplayRound: Sendable {
         newestAtStart = log.newestID
         snapshot = log.history(
             of: channel, after: log.floor, through: max(resume.id, log.floor).endShifted(by: 3 * skewMilliseconds),
-            limit: 2 * Self.pageBytes)
+            limit: keepsAllTwins ? .max : 2 * Self.pageBytes)
+        hasAllTwins = keepsAllTwins || snapshot.reduce(0) { $0 + $1.entry.body.count } < 2 * Self.pageBytes
+        isBeforeBreak = log.lastBreak.map { resume.id < $0.floor } ?? false
     }
 
     /// The log let go of events that this round may have to know, and there were more of them than it has kept.
     func lacksTwins(log: borrowing EventLog) -> Bool {
-        log.floor > floor && snapshot.reduce(0) { $0 + $1.entry.body.count } >= 2 * Self.pageBytes
+        log.floor > floor && !hasAllTwins
     }
 
     public func start() -> Step { .ask([.globalFacts, .channelFacts]) }
@@ -165,7 +172,7 @@ public struct ReplayRound: Sendable {
             guard !isTooEarly else { return .tooEarly }
             guard case .entries(let entries, let last)? = answers.first, let place = placeToScan else {
                 // Trimmed meanwhile: what was removed can only be told by the channel's stream.
-                return .plan(ReplayPlan(sends: [], next: .again(resume, exceptions), gap: false))
+                return .plan(ReplayPlan(sends: [], next: .again(resume, exceptions)))
             }
             return .plan(scanned(entries, after: place, last: last, log: log))
 
@@ -189,6 +196,9 @@ public struct ReplayRound: Sendable {
         if answers.count == 2, case .facts(let facts) = answers[1] { channelFacts = facts }
     }
 
+    /// Whether entries behind the resume point may have been removed from the global stream, or with the one before it.
+    var isGlobalTrimmed: Bool { globalFacts.trimmed || isBeforeBreak }
+
     private var isTooEarly: Bool { newestAtStart.map { globalFacts.lastGenerated < $0 } ?? false }
 
     // MARK: Scanning
@@ -196,7 +206,7 @@ public struct ReplayRound: Sendable {
     /// The resume point, if it is a place in the global stream and nothing behind it was removed from there.
     private var placeToScan: StreamID? {
         let id = resume.id
-        guard !globalFacts.trimmed || globalFacts.first.map({ $0 <= id }) ?? false else { return nil }
+        guard !isGlobalTrimmed || globalFacts.first.map({ $0 <= id }) ?? false else { return nil }
         switch resume {
         case .settled: return id
         case .claimed: return found.contains { $0.id == id } ? id : nil

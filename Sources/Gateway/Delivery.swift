@@ -62,10 +62,12 @@ extension GatewayLoop {
         case .sent:
             counters.deliveries += gather.events.count
             counters.bytesSent += gather.byteCount
+            noteGiven(subscriber, gather.events.count)
             return true
         case .blocked(let started, let bytes):
             counters.deliveries += started
             counters.bytesSent += bytes
+            noteGiven(subscriber, started)
             let cursor = started > 0 ? gather.events[started - 1].number : gather.events[0].number - 1
             let place = started > 0 ? gather.events[started - 1].id : gather.events[0].id.predecessor
             subscriber.position = .log(cursor, place)
@@ -73,6 +75,12 @@ extension GatewayLoop {
         case .closed:
             return false
         }
+    }
+
+    /// Who wants to be told of gaps is told the ID of the last event it was given.
+    private func noteGiven(_ subscriber: Subscriber, _ count: Int) {
+        guard subscriber.gaps.isWanted, count > 0 else { return }
+        subscriber.gaps.stand(at: gather.events[count - 1].id)
     }
 
     /// Sends a subscriber what it is owed, as far as its socket takes it and the log or Redis have it.
@@ -104,6 +112,7 @@ extension GatewayLoop {
                     }
                     subscriber.position = .live
                     subscriber.hasFallenBehind = false
+                    subscriber.isCrossingBreak = false
                     subscriber.exceptions.prune(through: log.lastID)
                     return
                 }
@@ -124,7 +133,6 @@ extension GatewayLoop {
                     replay.next += 1
                 }
                 if gather.isEmpty {
-                    if let last = replay.batch.entries.last { subscriber.gaps.stand(at: last.id) }
                     go(on: subscriber, with: replay.then)
                     continue
                 }
@@ -133,10 +141,13 @@ extension GatewayLoop {
                 case .sent:
                     counters.deliveries += gather.events.count
                     counters.bytesSent += gather.byteCount
+                    noteGiven(subscriber, gather.events.count)
                     subscriber.position = .replaying(replay)
                 case .blocked(let started, let bytes):
                     counters.deliveries += started
                     counters.bytesSent += bytes
+                    noteGiven(subscriber, started)
+                    subscriber.hasFallenBehind = true
                     replay.next = from + started
                     if let restart = replay.wait(within: replayBudget) {
                         subscriber.position = .history(restart)
@@ -220,12 +231,13 @@ extension GatewayLoop {
         let end = log.lastNumber
         let place = log.lastID
         log.begin(after: next)
-        replayer.logHasBroken()
+        replayer.voidRounds()
         forEachConnection { connection in
             guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
             subscriber.logHasBroken(next)
             switch subscriber.position {
             case .live:
+                subscriber.isCrossingBreak = true
                 subscriber.position = .log(end, place)
                 advance(subscriber)
             case .log, .replaying:
@@ -234,15 +246,19 @@ extension GatewayLoop {
                 move(subscriber, from: point, across: next)
             }
         }
+        // Only now: an old place could be taken for one of the new stretch.
+        replayer.unpark()
     }
 
     /// Someone who waits for what only Redis has, or had.
     private func move(_ subscriber: Subscriber, from point: ResumePoint, across next: Break) {
-        guard next.renewsIDs, case .settled(let id, _) = point, id > next.common else { return advance(subscriber) }
+        guard next.renewsIDs, case .settled(let id, _) = point else { return advance(subscriber) }
         guard !subscriber.hasFallenBehind else { return subscriber.connection.end(.slow) }
+        guard id > next.common else { return advance(subscriber) }
         counters.gaps += 1
+        tellGap(subscriber)
         subscriber.position = .history(.settled(next.common, frontier: nil))
-        advance(subscriber)
+        goOnSending(subscriber)
     }
 }
 
@@ -252,11 +268,23 @@ extension Subscriber {
         guard next.renewsIDs else { return }
         arrival = min(arrival, next.common)
         exceptions.keep(through: next.common)
-        guard case .replaying(var replay) = position, case .again(.settled(let id, _), let exceptions) = replay.then,
-            id > next.common
-        else { return }
-        replay.then = .again(.settled(next.common, frontier: nil), exceptions)
+        guard case .replaying(var replay) = position else { return }
+        replay.logHasBroken(next)
         position = .replaying(replay)
+    }
+}
+
+extension GatewayLoop {
+    /// Sends what is queued, and then what the subscriber is owed.
+    func goOnSending(_ subscriber: Subscriber) {
+        if subscriber.connection.output.isEmpty { advance(subscriber) } else { subscriber.connection.flush() }
+    }
+
+    /// Queues the notice of a gap for a subscriber that asked for it. Not sent yet: sending goes on with what the subscriber
+    /// is owed, and its place may not be set.
+    func tellGap(_ subscriber: Subscriber) {
+        guard let id = subscriber.gaps.tell() else { return }
+        subscriber.connection.queue(GapNotices.notice(id, subscriber.encoding))
     }
 }
 

@@ -15,7 +15,9 @@ enum GapNotices: Equatable {
     /// It stands at this ID, and was told.
     case told(StreamID)
 
-    /// It was given the events of a replay up to this one.
+    var isWanted: Bool { self != .unwanted }
+
+    /// It was given the events up to this one.
     mutating func stand(at id: StreamID) {
         switch self {
         case .unwanted: break

@@ -68,7 +68,8 @@ final class Replayer: RedisLinkUser {
             }
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
-                skewMilliseconds: loop.context.skew, arrival: subscriber.arrival, log: loop.log)
+                skewMilliseconds: loop.context.skew, arrival: subscriber.arrival,
+                keepsAllTwins: subscriber.needsAllTwins, log: loop.log)
             let round = Round(subscriber: subscriber, reading: reading)
             step(round, reading.start())
         }
@@ -88,10 +89,9 @@ final class Replayer: RedisLinkUser {
         }
     }
 
-    /// The log has broken: whoever is being read for is read for anew.
-    func logHasBroken() {
+    /// The log has broken: what is being read is about streams that are no more.
+    func voidRounds() {
         for round in rounds { round.isVoid = true }
-        unpark()
     }
 
     private func park(_ subscriber: Subscriber) {
@@ -102,7 +102,8 @@ final class Replayer: RedisLinkUser {
         }
     }
 
-    private func unpark() {
+    /// Lets those ask again who asked too early.
+    func unpark() {
         if let parkingTimer { loop.events.cancel(parkingTimer) }
         parkingTimer = nil
         let subscribers = parked
@@ -119,13 +120,22 @@ final class Replayer: RedisLinkUser {
         let subscriber = round.subscriber
         subscriber.isWaitingForHistory = false
         guard !subscriber.hasLeft else { return }
-        if plan.gap {
-            loop.counters.gaps += 1
-            if subscriber.hasFallenBehind { return subscriber.connection.end(.slow) }
-            if let id = subscriber.gaps.tell() {
-                // Not sent yet: sending goes on with what the subscriber is owed, and its place is not set.
-                subscriber.connection.queue(GapNotices.notice(id, subscriber.encoding))
+        if let gap = plan.gap, gap.firstKept ?? .max > subscriber.gapKnownThrough ?? .zero {
+            // Who is connected is never skipped an event in silence. That there may be one, because another stream has
+            // taken the place of the one it was up to date with, is told to those who want to know.
+            guard !subscriber.hasFallenBehind, !(subscriber.isCrossingBreak && gap.isTrimmed) else {
+                return subscriber.connection.end(.slow)
             }
+            subscriber.gapKnownThrough = gap.firstKept ?? .max
+            loop.counters.gaps += 1
+            loop.tellGap(subscriber)
+        }
+        if case .again(let point, _) = plan.next {
+            // What is removed from here on is removed while it reads.
+            if point != round.reading.resume { subscriber.hasFallenBehind = true }
+            subscriber.needsAllTwins = plan.sends.isEmpty && point == round.reading.resume
+        } else {
+            subscriber.needsAllTwins = false
         }
         if plan.sends.isEmpty {
             loop.go(on: subscriber, with: plan.next)
@@ -134,11 +144,7 @@ final class Replayer: RedisLinkUser {
             loop.counters.eventsReplayed += plan.sends.count
             subscriber.position = .replaying(Subscriber.Replay(plan, of: subscriber.channel))
         }
-        if subscriber.connection.output.isEmpty {
-            loop.advance(subscriber)
-        } else {
-            subscriber.connection.flush()
-        }
+        loop.goOnSending(subscriber)
     }
 
     // MARK: Questions

@@ -22,14 +22,12 @@ final class StreamReader: RedisLinkUser {
 
     /// What the next reply answers.
     private enum Reading {
-        /// Whether the anchor is there. The events follow.
-        case anchor(StreamEntryDecoder, isThere: Bool)
-        /// How the stream stands, there being no anchor. The events follow.
-        case standing
         /// What came after the last ID.
         case events
-        /// The same, of a stream that may be another: to be read again.
-        case doubtfulEvents
+        /// Whether the anchor is still there, now that the events are.
+        case anchor(StreamEntryDecoder, isThere: Bool)
+        /// How the stream stands, there being no anchor.
+        case standing
         /// How the stream stands, the anchor being gone. Nothing follows.
         case examination
         /// A page of the stream, backwards, in search of an entry that was read.
@@ -43,17 +41,33 @@ final class StreamReader: RedisLinkUser {
     /// Redis' clock, until it has said how the stream stands.
     private var serverTime: UInt64?
     private var index: BucketIndex
+    /// As far as it is sure that all was read from the same stream.
     private var continuity = StreamContinuity(nil)
+    /// With what was read since then.
+    private var unsure = StreamContinuity(nil)
+    /// Batches that were read and not handed on: it is not sure yet that nothing is missing before them.
+    private var withheld: [PendingBatch] = []
+    private var withheldBytes = 0
+    /// The last entry of the reply that is arriving.
+    private var newest: (id: StreamID, data: [UInt8])?
+    private var lastCheck: MonotonicTime?
     private var lastBreak: Break?
     private var entries = StreamEntryDecoder()
     private var pending: PendingBatch?
     private lazy var assembler = EventAssembler(loop: loop)
+    /// The commands that are under way end with a look at the anchor, or at how the stream stands.
+    private var isChecked = false
     /// Whether it was said that Redis is there.
     private var isAnnounced = false
 
-    /// A batch is handed on when it has so many bytes, even if the reply goes on: large enough that a burst costs one
-    /// write for each connection, small enough that it does not wait for the whole reply.
+    /// Bytes of a batch, about: large enough that a burst costs one write for each connection, small enough that the log
+    /// lets go of old events bit by bit.
     static let batchBytes = 256 * 1024
+    /// So many bytes wait at the most until it is sure that they are of the same stream. Only a reply of very large events
+    /// has more.
+    private static let maximumWithheld = 8 * 1024 * 1024
+    /// An anchor of more bytes than this is not asked for with each read, but once a second.
+    private static let longAnchor = 4096
     /// A blocking read that is silent for longer than its block time by this is dead.
     static let silenceAllowance: Int64 = 2000
     /// How long one read waits at the most, so that another stream is noticed even where it brings nothing new.
@@ -86,8 +100,9 @@ final class StreamReader: RedisLinkUser {
     }
 
     func linkWasLost() {
-        publish()
+        discard()
         entries = StreamEntryDecoder()
+        lastCheck = nil
         isAnnounced = false
         broadcast(.redis(connected: false))
     }
@@ -209,34 +224,91 @@ final class StreamReader: RedisLinkUser {
 
     // MARK: Following
 
-    /// Asks whether the stream is still the same, and for what comes next: in one pipeline, which Redis carries out in one
-    /// go as long as there is something to read. What it then waits for is the next thing that is written.
+    /// Asks for what comes next, and then whether the stream is still the same: in one pipeline. As long as the anchor is
+    /// there behind the events, nothing between them was removed, and none of them is another stream's.
     private func readOn() {
         let stream = loop.context.globalStream
         let settings = loop.context.settings
         let block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
-        let check: [Command]
+        var commands = [
+            Command.xread(
+                count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream,
+                after: continuity.lastID)
+        ]
         if let anchor = continuity.anchor {
-            check = [.xrange(stream: stream, from: anchor.id, to: anchor.id, count: 1)]
-            phase = .following(.anchor(StreamEntryDecoder(.range), isThere: false))
+            if isCheckDue(anchor) { commands.append(.xrange(stream: stream, from: anchor.id, to: anchor.id, count: 1)) }
         } else {
-            check = [.time, .xinfoStream(stream)]
-            serverTime = nil
-            phase = .following(.standing)
+            commands += [.time, .xinfoStream(stream)]
         }
-        let read = Command.xread(
-            count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream, after: continuity.lastID)
-        link.send(check + [read], silence: Int64(block) + Self.silenceAllowance)
+        isChecked = commands.count > 1
+        unsure = continuity
+        serverTime = nil
+        phase = .following(.events)
+        link.send(commands, silence: Int64(block) + Self.silenceAllowance)
+    }
+
+    private func isCheckDue(_ anchor: StreamContinuity.Anchor) -> Bool {
+        guard anchor.data.count > Self.longAnchor, let lastCheck else { return true }
+        return loop.now.milliseconds(since: lastCheck) >= Int64(Self.maximumBlock)
     }
 
     private func receive(_ reading: Reading) -> Bool {
         switch reading {
+        case .events: receiveEvents()
         case .anchor(let decoder, let isThere): receiveAnchor(decoder, isThere: isThere)
         case .standing: receiveStanding()
-        case .events: receiveEvents()
-        case .doubtfulEvents: receiveDoubtfulEvents()
         case .examination: receiveExamination()
         case .search(let search): receive(search)
+        }
+    }
+
+    private func receiveEvents() -> Bool {
+        while true {
+            switch entries.next(link.replies) {
+            case .needMore:
+                return true
+            case .entry(let id, let data):
+                take(id, data)
+            case .end:
+                closeBatch()
+                goOnToCheck()
+                return false
+            case .empty:
+                loop.counters.streamLagMilliseconds = 0
+                goOnToCheck()
+                return false
+            case .error(let text):
+                link.fail(ServerError(text))
+                return true
+            case .protocolError(let text):
+                link.fail(text)
+                return true
+            }
+        }
+    }
+
+    private func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
+        unsure.read(id)
+        assembler.append(id, data, to: &pending)
+        if entries.entriesLeft == 0 { newest = data.map { (id, [UInt8]($0)) } }
+        guard let bytes = pending?.byteCount, bytes >= Self.batchBytes else { return }
+        closeBatch()
+        if withheldBytes >= Self.maximumWithheld { commit() }
+    }
+
+    private func closeBatch() {
+        guard let ended = pending.take() else { return }
+        withheldBytes += ended.byteCount
+        withheld.append(ended)
+    }
+
+    private func goOnToCheck() {
+        if !isChecked {
+            wasVerified()
+        } else if continuity.anchor != nil {
+            phase = .following(.anchor(StreamEntryDecoder(.range), isThere: false))
+        } else {
+            phase = .following(.standing)
         }
     }
 
@@ -252,7 +324,7 @@ final class StreamReader: RedisLinkUser {
                 guard let anchor = continuity.anchor, let data, id == anchor.id else { continue }
                 isThere = data.elementsEqual(anchor.data)
             case .end, .empty:
-                if isThere { wasVerified() } else { phase = .following(.doubtfulEvents) }
+                if isThere { wasVerified() } else { examine() }
                 return false
             case .error(let text):
                 link.fail(ServerError(text))
@@ -262,92 +334,60 @@ final class StreamReader: RedisLinkUser {
                 return true
             }
         }
-    }
-
-    private func wasVerified() {
-        link.answered()
-        announce()
-        phase = .following(.events)
     }
 
     private func receiveStanding() -> Bool {
         guard let (info, time) = nextStanding() else { return true }
-        let verdict = continuity.judge(info, serverMilliseconds: time)
+        // What was read is in the counts, and was not held to anything yet.
+        let verdict = unsure.judge(info, serverMilliseconds: time)
         guard verdict == .continues else {
-            phase = .following(.doubtfulEvents)
+            examine()
             return false
         }
-        continuity.accept(verdict, info)
+        unsure.accept(verdict, info)
         wasVerified()
         return false
     }
 
-    private func receiveEvents() -> Bool {
-        while true {
-            switch entries.next(link.replies) {
-            case .needMore:
-                publish()
-                return true
-            case .entry(let id, let data):
-                take(id, data)
-            case .end:
-                publish()
-                readOn()
-                return false
-            case .empty:
-                loop.counters.streamLagMilliseconds = 0
-                readOn()
-                return false
-            case .error(let text):
-                publish()
-                link.fail(ServerError(text))
-                return true
-            case .protocolError(let text):
-                publish()
-                link.fail(text)
-                return true
-            }
-        }
+    private func wasVerified() {
+        if isChecked { lastCheck = loop.now }
+        link.answered()
+        announce()
+        commit()
+        readOn()
     }
 
-    private func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
-        continuity.read(id)
-        loop.counters.eventsRead += 1
-        assembler.append(id, data, to: &pending)
-        if let data { continuity.anchor(id, data) }
-        if let bytes = pending?.byteCount, bytes >= Self.batchBytes { publish() }
-    }
-
-    /// Hands the events gathered so far to all loops.
-    private func publish() {
-        guard let ended = pending.take() else { return }
-        let age = WallClock.nowMilliseconds() - Int64(clamping: continuity.lastID.milliseconds)
+    /// Hands on what was read.
+    private func commit() {
+        let read = unsure.lastID
+        loop.counters.eventsRead += unsure.readCount - continuity.readCount
+        continuity = unsure
+        if let newest, newest.id == read { continuity.anchor(newest.id, newest.data) }
+        newest = nil
+        guard !withheld.isEmpty else { return }
+        let age = WallClock.nowMilliseconds() - Int64(clamping: read.milliseconds)
         loop.counters.streamLagMilliseconds = Int(max(age, 0))
-        broadcast(.batch(ended.seal(index: &index)))
+        for batch in withheld { broadcast(.batch(batch.seal(index: &index))) }
+        withheld = []
+        withheldBytes = 0
+    }
+
+    /// Forgets what was read and not handed on: it will be read again.
+    private func discard() {
+        pending = nil
+        withheld = []
+        withheldBytes = 0
+        newest = nil
+        unsure = continuity
     }
 
     // MARK: Another stream
 
-    private func receiveDoubtfulEvents() -> Bool {
-        while true {
-            switch entries.next(link.replies) {
-            case .needMore:
-                return true
-            case .entry:
-                continue
-            case .end, .empty:
-                serverTime = nil
-                phase = .following(.examination)
-                link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
-                return false
-            case .error(let text):
-                link.fail(ServerError(text))
-                return true
-            case .protocolError(let text):
-                link.fail(text)
-                return true
-            }
-        }
+    private func examine() {
+        discard()
+        serverTime = nil
+        phase = .following(.examination)
+        link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
     }
 
     private func receiveExamination() -> Bool {
@@ -388,15 +428,16 @@ final class StreamReader: RedisLinkUser {
             let verdict = continuity.judge(
                 search.info, common: common, isNewest: isNewest, known: loop.log.floor,
                 knownCount: UInt64(loop.log.eventCount))
-            goOn(with: verdict, search.info)
+            goOn(with: verdict, search.info, isAfterSearch: true)
         }
         return false
     }
 
-    private func goOn(with verdict: StreamContinuity.Verdict, _ info: StreamInfo?) {
-        publish()
+    private func goOn(
+        with verdict: StreamContinuity.Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false
+    ) {
         let before = continuity.lastID
-        continuity.accept(verdict, info)
+        continuity.accept(verdict, info, isAfterSearch: isAfterSearch)
         switch verdict {
         case .continues, .differs:
             break

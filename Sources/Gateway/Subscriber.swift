@@ -30,6 +30,13 @@ final class Subscriber {
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
     var hasFallenBehind = false
 
+    /// Whether it was up to date when the log broke: it has asked for no gap either.
+    var isCrossingBreak = false
+    /// What lay before this entry of its channel's stream, or the whole of it, is known to be missing.
+    var gapKnownThrough: StreamID?
+    /// Its last round came to nothing, because the log let go of more events than it had kept.
+    var needsAllTwins = false
+
     let session: Session
     var gaps = GapNotices.unwanted
     /// When its token is no longer good, leeway included.

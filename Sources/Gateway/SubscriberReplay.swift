@@ -8,7 +8,7 @@ extension Subscriber {
         var next = 0
         var then: ReplayPlan.Next
         /// Where to go on if what is left from each event of the batch on is let go; nil where that cannot be said.
-        private let restarts: [ResumePoint?]
+        private var restarts: [ResumePoint?]
         private var lease: ReplayBudget.Lease?
 
         init(_ plan: ReplayPlan, of channel: Channel) {
@@ -26,6 +26,21 @@ extension Subscriber {
             if lease != nil { return nil }
             lease = budget.lease(footprint)
             return lease == nil && restarts.indices.contains(next) ? restarts[next] : nil
+        }
+
+        /// IDs above those that both sides of a break have in common mean something else from now on.
+        mutating func logHasBroken(_ next: Break) {
+            restarts = []
+            switch then {
+            case .log(let number, let place, var exceptions):
+                exceptions.keep(through: next.common)
+                then = .log(number, at: place, exceptions)
+            case .again(let point, var exceptions):
+                exceptions.keep(through: next.common)
+                var point = point
+                if case .settled(let id, _) = point, id > next.common { point = .settled(next.common, frontier: nil) }
+                then = .again(point, exceptions)
+            }
         }
     }
 }

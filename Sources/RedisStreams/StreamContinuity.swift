@@ -30,11 +30,15 @@ public struct StreamContinuity: Sendable {
 
     /// Everything up to this ID was read.
     public private(set) var lastID: StreamID
+    /// Entries read.
+    public private(set) var readCount = 0
     public private(set) var anchor: Anchor?
     /// Entries ever added up to ``lastID``; nil when that is not known (before Redis 7 it never is).
     private var added: UInt64?
     /// The stream's first entry when it was looked at last: a stream that still begins with it is the same.
     private var firstID: StreamID?
+    /// Nothing was read since the last hole or replacement: what made that one is no reason for another.
+    private var isFresh = false
     /// There was no stream when it was looked for last.
     private var isMissing: Bool
 
@@ -52,20 +56,15 @@ public struct StreamContinuity: Sendable {
     /// An entry was read.
     public mutating func read(_ id: StreamID) {
         if isMissing { firstID = id }
+        isFresh = false
+        readCount += 1
         lastID = id
         added = added.map { $0 + 1 }
         isMissing = false
     }
 
-    /// The last entry of a reply, to which further ones are held.
-    ///
-    /// - Parameter data: where it is long, an anchor from before is kept: each reading costs Redis one of its bytes.
-    public mutating func anchor(_ id: StreamID, _ data: UnsafeRawBufferPointer) {
-        guard data.count <= Self.shortAnchor || anchor == nil else { return }
-        anchor = Anchor(id: id, data: [UInt8](data))
-    }
-
-    private static let shortAnchor = 4096
+    /// The last entry of a reply: what is asked for from now on.
+    public mutating func anchor(_ id: StreamID, _ data: [UInt8]) { anchor = Anchor(id: id, data: data) }
 
     /// The anchor was not found as it was; or there is none.
     /// - Parameters:
@@ -83,10 +82,13 @@ public struct StreamContinuity: Sendable {
         }
         if info.lastGeneratedID < lastID { return .differs(from: info.lastGeneratedID) }
         if let first = info.firstEntryID, first <= lastID {
-            return anchor == nil ? .continues : .differs(from: lastID)
+            guard anchor == nil else { return .differs(from: lastID) }
+            guard let added, let total = info.entriesAdded else { return .continues }
+            let isAsCounted = info.lastGeneratedID == lastID ? total == added : total > added
+            return isAsCounted ? .continues : .differs(from: lastID)
         }
         // All that was read was removed, and perhaps more.
-        if isWhole ?? (info.lastGeneratedID == lastID) { return .continues }
+        if isWhole ?? (isFresh || info.lastGeneratedID == lastID) { return .continues }
         return .hole(floor: info.firstEntryID?.predecessor ?? info.lastGeneratedID)
     }
 
@@ -122,22 +124,28 @@ public struct StreamContinuity: Sendable {
         return older == 0 || (total < older && total == info.length)
     }
 
-    /// Goes by a verdict. Returns from where to read on.
-    public mutating func accept(_ verdict: Verdict, _ info: StreamInfo?) {
+    /// Goes by a verdict.
+    /// - Parameter isAfterSearch: it came of looking for the last common entry: the counts so far are another stream's.
+    public mutating func accept(_ verdict: Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false) {
         anchor = nil
         firstID = info?.firstEntryID
         switch verdict {
         case .continues:
-            if let info, info.lastGeneratedID == lastID { added = info.entriesAdded }
+            if isAfterSearch { added = nil }
+            guard let info, info.lastGeneratedID == lastID else { break }
+            added = info.entriesAdded
+            if info.lastEntryID == lastID, let data = info.lastEntryData { anchor = Anchor(id: lastID, data: data) }
         case .hole(let floor):
             lastID = max(lastID, floor)
             isMissing = false
+            isFresh = true
             added = info.flatMap { info in info.entriesAdded.map { $0 - min($0, info.length) } }
         case .replaced(let common, _):
             let isWholeNew = info?.firstEntryID.map { common < $0 } ?? true
             lastID = isWholeNew ? .zero : common
             added = isWholeNew ? info.map { info in info.entriesAdded.map { $0 - min($0, info.length) } } ?? 0 : nil
             isMissing = info == nil
+            isFresh = true
         case .differs:
             break
         }

@@ -33,6 +33,14 @@ public struct StreamEntryDecoder {
 
     static let dataField = Array("data".utf8)
 
+    /// Entries of this reply that were not handed out yet; 0 behind its last one.
+    public var entriesLeft: Int {
+        switch phase {
+        case .head: 0
+        case .entries(let left): left
+        }
+    }
+
     private var phase = Phase.head
     /// Tokens at the head of the tape that were handed out.
     private var consumed = 0

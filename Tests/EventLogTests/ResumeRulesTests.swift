@@ -245,7 +245,7 @@ import Testing
                 step = round.receive(answers, log: setting.gateway.log)
             }
             guard case .plan(let plan) = step else { return nil }
-            return plan.gap
+            return plan.gap != nil
         }
         #expect(gap(.ms(9000)) == true)
         #expect(gap(.ms(10_006)) == false)

@@ -260,4 +260,91 @@ struct StreamBreakTests {
         try client.expect(ids: [id])
         #expect(try client.barrier() == [])
     }
+
+    @Test("entries that were written and trimmed while the reader waited, in front of one that woke it, are not missed")
+    func trimmedInFrontOfWhatWoke() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try Self.transaction(
+            redis,
+            [
+                Self.add("alpha", Self.id(5000), Self.event(4)), Self.add("full", Self.id(5001), Self.event(4)),
+                Self.add("alpha", Self.id(6000), Self.event(5)), Self.add("full", Self.id(6001), Self.event(5)),
+                ["XTRIM", "async-events-full", "MAXLEN", "1"],
+            ])
+        try client.expect(ids: [Self.id(5000), Self.id(6001)])
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("a stream written anew below what was read, and then above it, is read from its beginning")
+    func anewAroundWhatWasRead() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try Self.transaction(
+            redis,
+            [
+                ["DEL", "async-events-full"], Self.add("full", Self.id(3500), Self.event(8)),
+                Self.add("full", Self.id(7000), Self.event(9)),
+            ])
+        try client.expect([eventText(Self.id(3500), Self.event(8)), eventText(Self.id(7000), Self.event(9))])
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("a lost tail of large events is noticed too")
+    func lostLargeTail() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis).open()
+        let client = try gateway.connect("alpha")
+        let padding = String(repeating: "x", count: 10_000)
+        func large(_ number: Int) -> String { "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}" }
+        for number in 0..<4 { try redis.add("async-events-full", Self.id(1000 * (number + 1)), data: large(number)) }
+        try client.expect(ids: (0..<4).map { Self.id(1000 * ($0 + 1)) })
+        try Self.transaction(
+            redis,
+            [["DEL", "async-events-full"]] + (0..<2).map { Self.add("full", Self.id(1000 * ($0 + 1)), large($0)) } + [
+                Self.add("full", Self.id(2500), large(10))
+            ])
+        try client.expect(ids: [Self.id(2500)])
+    }
+
+    @Test("a slow reader whose events were flushed is told so, though its channel has been written to since")
+    func slowAndRewritten() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = 256 * 1024
+        }.open()
+        let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096)
+        let padding = String(repeating: "x", count: 60_000)
+        for number in 0..<200 {
+            try redis.publish("alpha", "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}")
+        }
+        try ReplayScenario.hasRead(gateway, redis)
+        try redis.command("FLUSHALL")
+        try eventually("the break was noticed") { try Self.breaks(gateway) == 1 }
+        for number in 200..<220 {
+            try redis.publish("alpha", "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}")
+        }
+        try ReplayScenario.hasRead(gateway, redis)
+        var next = 0
+        while let text = try? slow.event() {
+            #expect(text.contains("\"n\": \(next),"))
+            next += 1
+        }
+        #expect(next < 200)
+        try eventually("it was closed as slow") { try gateway.figures().figures.closedAsSlow == 1 }
+    }
+
+    @Test("an open socket that missed events for good, both streams being trimmed, is told so: 1013")
+    func bothTrimmed() throws {
+        let (redis, gateway, client) = try Self.setting()
+        var commands: [[String]] = []
+        for number in 5..<25 {
+            commands.append(Self.add("alpha", Self.id(number * 1000), Self.event(number)))
+            commands.append(Self.add("full", Self.id(number * 1000 + 1), Self.event(number)))
+        }
+        for stream in ["alpha", "full"] { commands.append(["XTRIM", "async-events-\(stream)", "MAXLEN", "5"]) }
+        try Self.transaction(redis, commands)
+        let frame = try client.frame()
+        #expect(frame.opcode == 8 && frame.closeCode == 1013)
+        #expect(try gateway.figures().figures.closedAsSlow == 1)
+    }
 }
