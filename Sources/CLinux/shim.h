@@ -21,6 +21,7 @@
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 extern int pthread_setname_np(pthread_t, const char *);
 extern int close_range(unsigned int, unsigned int, int);
+extern void *memmem(const void *, size_t, const void *, size_t);
 
 // Enumerators of a named enum in glibc, so Swift would see them as a type without operators.
 static const uint32_t sluice_epollin = EPOLLIN;
