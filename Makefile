@@ -4,12 +4,13 @@
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 
-.PHONY: help run build test lint format clean
+.PHONY: help run build test bench lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests"
+	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
 	@echo "make lint     check the format of the sources"
 	@echo "make format   format the sources"
 	@echo "make clean    remove what was built"
@@ -25,6 +26,14 @@ test:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
+
+# ARGS names scenarios; docs/benchmark.md says what else can be chosen.
+bench:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build $(CONFIGURATION_FLAGS) --product sluice
+	swift build $(CONFIGURATION_FLAGS) --product sluice-bench
+	$(MAKE) -C Benchmarks/yardstick
+	@scripts/bench $(ARGS)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -95,6 +95,26 @@ final class Fleet: ClientOwner {
 
     // MARK: What they are told
 
+    /// Waits until the server lets a client in, and leaves again.
+    /// - Throws: why it still does not after so long.
+    func waitUntilServing(seconds: Double) throws(BenchFailure) {
+        let end = MonotonicTime.now().advanced(byMilliseconds: Int64(seconds * 1000))
+        while true {
+            openingFailure = nil
+            toOpen = clients[..<1]
+            openNext()
+            let isOpen = wait(watching: { 0 }, until: { self.opening == 0 })
+            let failure = openingFailure
+            (opening, openingFailure) = (0, nil)
+            clients[0].close()
+            if isOpen { return }
+            guard MonotonicTime.now() < end else {
+                throw BenchFailure(failure ?? "The server did not answer a handshake within 15 s.")
+            }
+            pass(seconds: 0.05)
+        }
+    }
+
     /// Opens all of them, and returns when they are open.
     /// - Parameter withLastID: they come back after the last event they had.
     func open(withLastID: Bool = false) throws(BenchFailure) {
@@ -110,9 +130,6 @@ final class Fleet: ClientOwner {
     func closeAll() {
         for client in clients { client.close() }
     }
-
-    /// Forgets the latencies so far: those of what came as a replay say nothing.
-    func resetLatency() { latency = Histogram() }
 
     /// How many events all clients together are still to be given, when so many with listeners were published.
     func missing(published: Int) -> Int {

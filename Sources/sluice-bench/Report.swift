@@ -25,6 +25,31 @@ struct Report: Sendable {
             + members.joined(separator: ", ") + "}"
     }
 
+    /// Reads such a line; nil for any other.
+    init?(json: String) {
+        let body = json.filter { !"{}\"".contains($0) }
+        var members: [String: String] = [:]
+        for member in body.split(separator: ",") {
+            let parts = member.split(separator: ":", maxSplits: 1)
+            guard let name = parts.first else { return nil }
+            members[Self.trimmed(name)] = parts.count == 2 ? Self.trimmed(parts[1]) : ""
+        }
+        guard let scenario = members["scenario"], let label = members["label"] else { return nil }
+        self.init(scenario: scenario, label: label)
+        for figure in Figure.allCases {
+            if let value = members[figure.rawValue].flatMap(Double.init) { figures[figure] = value }
+        }
+    }
+
+    init(scenario: String, label: String) {
+        self.scenario = scenario
+        self.label = label
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.drop { $0 == " " })
+    }
+
     /// Lines for people.
     var table: String {
         let rows = Figure.allCases.compactMap { figure in
@@ -49,7 +74,8 @@ struct Report: Sendable {
         return "\(value < 0 ? "-" : "")\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
     }
 
+    /// A label has nothing in it that would need an escape, or look like the end of it.
     private static func escaped(_ text: String) -> String {
-        text.filter { $0 != "\"" && $0 != "\\" && $0 >= " " }
+        text.filter { !"\"\\,:{}".contains($0) && $0 >= " " }
     }
 }

@@ -10,7 +10,6 @@ final class Run {
     /// Events with listeners, and without, that were published so far.
     private var listened = 0
     private var absent = 0
-    private var publicationTime = 0.0
 
     /// After the clients are open, or gone, a server may have work left that belongs to what was before.
     private static let settleSeconds = 0.3
@@ -40,7 +39,10 @@ final class Run {
     }
 
     /// Does it all.
-    func carryOut() throws(BenchFailure) -> Report {
+    /// - Parameter patience: for so many seconds a server that does not serve yet is waited for.
+    func carryOut(patience: Double) throws(BenchFailure) -> Report {
+        try fleet.waitUntilServing(seconds: patience)
+        fleet.pass(seconds: Self.settleSeconds)
         let memory = try target.process?.residentBytes()
         try open()
         if let before = memory, let after = try target.process?.residentBytes() {
