@@ -69,7 +69,8 @@ let package = Package(
         .executableTarget(
             name: "sluice-bench",
             dependencies: [
-                "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "RedisStreams", "EventLog",
+                "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "RedisStreams",
+                "EventLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
@@ -98,7 +99,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
         .testTarget(
-            name: "sluice-benchTests", dependencies: ["sluice-bench", "TestSupport", "Gateway", "EventLoop"],
+            name: "sluice-benchTests",
+            dependencies: [
+                "sluice-bench", "TestSupport", "Gateway", "EventLoop", "EventLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),

@@ -19,6 +19,9 @@ struct LoadOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The share, 0 to 1, of events for channels nobody listens to.", valueName: "share"))
     var miss: Double?
 
+    @Option(help: ArgumentHelp("How long to wait between the opening and the events.", valueName: "seconds"))
+    var settle: Double?
+
     func plan(_ scenario: Scenario) throws(BenchFailure) -> Plan {
         var plan = scenario.plan
         if let sockets {
@@ -28,6 +31,7 @@ struct LoadOptions: ParsableArguments {
         }
         if let channels { plan.channels = channels }
         if let size { plan.size = size }
+        if let settle { plan.settle = settle }
         if let miss { plan.missShare = miss }
         guard events == nil && rounds == nil || rate == nil else {
             throw BenchFailure("--rate is not for bursts: give --rate and --seconds, or --events and --rounds.")

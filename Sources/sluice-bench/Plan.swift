@@ -18,6 +18,9 @@ struct Plan: Equatable, Sendable {
     var missShare = 0.0
     /// The share of readers that stop reading while events are sent.
     var stoppedShare = 0.0
+    /// How long to wait before and after what is measured, in seconds: a server may have work left that belongs to what was
+    /// before.
+    var settle = 0.3
     /// Leave after the events, let as many again pass, and come back with `last_id`.
     var comesBack = false
 
@@ -37,6 +40,7 @@ struct Plan: Equatable, Sendable {
             return "--channels must be from 1 to the number of sockets, \(sockets)."
         }
         if size < 0 || size > 1 << 20 { return "--size must be from 0 to 1048576 bytes." }
+        if !(0...3600).contains(settle) { return "--settle must be from 0 to 3600 seconds." }
         if !(0...1).contains(missShare) { return "--miss must be a share, from 0 to 1." }
         switch pace {
         case .burst(let events, let rounds):

@@ -11,8 +11,6 @@ final class Run {
     private var listened = 0
     private var absent = 0
 
-    /// After the clients are open, or gone, a server may have work left that belongs to what was before.
-    private static let settleSeconds = 0.3
     /// A receive buffer so small that a server meets a reader that stopped, not the kernel's megabytes.
     private static let slowReceiveBuffer: Int32 = 8 << 10
 
@@ -42,7 +40,7 @@ final class Run {
     /// - Parameter patience: for so many seconds a server that does not serve yet is waited for.
     func carryOut(patience: Double) throws(BenchFailure) -> Report {
         try fleet.waitUntilServing(seconds: patience)
-        fleet.pass(seconds: Self.settleSeconds)
+        fleet.pass(seconds: plan.settle)
         let memory = try target.process?.residentBytes()
         try open()
         if let before = memory, let after = try target.process?.residentBytes() {
@@ -65,7 +63,7 @@ final class Run {
         let end = try Moment(target.process)
         report.figures[.handshakesPerSecond] = Double(plan.sockets) / end.seconds(since: start)
         report.figures[.cpuPerHandshake] = end.cpuMicroseconds(since: start).map { $0 / Double(plan.sockets) }
-        fleet.pass(seconds: Self.settleSeconds)
+        fleet.pass(seconds: plan.settle)
     }
 
     private func passSilence(_ seconds: Double) throws(BenchFailure) {
@@ -109,7 +107,7 @@ final class Run {
 
     private func comeBack() throws(BenchFailure) {
         fleet.closeAll()
-        fleet.pass(seconds: Self.settleSeconds)
+        fleet.pass(seconds: plan.settle)
         try publish(wait: false)
         // The server is to have read them: what is measured is the coming back, and not the reading.
         fleet.pass(seconds: 1)
@@ -123,7 +121,7 @@ final class Run {
 
     private func close(_ memoryBefore: Int64?) throws(BenchFailure) {
         // One that comes twice comes late.
-        fleet.pass(seconds: Self.settleSeconds)
+        fleet.pass(seconds: plan.settle)
         let outcome = fleet.finish(published: listened)
         report.figures[.lost] = Double(outcome.lost)
         report.figures[.doubled] = Double(outcome.doubled)
