@@ -1,4 +1,5 @@
 import EventLog
+import EventLoop
 import Testing
 
 @testable import sluice_bench
