@@ -121,9 +121,9 @@ final class Fleet: ClientOwner {
         asksWithLastID = withLastID
         toOpen = clients[...]
         for _ in 0..<Self.window { openNext() }
-        try wait("the handshakes to be complete", watching: { self.toOpen.count }) {
-            self.toOpen.isEmpty && self.opening == 0
-        }
+        try wait(
+            "the handshakes to be complete", watching: { self.toOpen.count },
+            until: { self.toOpen.isEmpty && self.opening == 0 })
     }
 
     /// All leave at once.
