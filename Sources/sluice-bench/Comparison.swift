@@ -52,7 +52,9 @@ struct Comparison {
             var cells = [scenario.rawValue, figure.title + unit, spread.text]
             for label in others {
                 let theirs = values(scenario, figure, label)
-                let ratios = zip(measured, theirs).filter { $0.1 > 0 }.map { $0.0 / $0.1 }
+                // A ratio to next to nothing says nothing.
+                let hasMeaning = Spread(theirs).map { $0.least > 0 } ?? false
+                let ratios = !hasMeaning ? [] : zip(measured, theirs).filter { $0.1 > 0 }.map { $0.0 / $0.1 }
                 cells += [Spread(theirs)?.text ?? "–", Spread(ratios)?.text ?? "–"]
             }
             lines.append(Self.line(cells))
