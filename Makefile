@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 
-.PHONY: help run build test soak faults lint format clean
+.PHONY: help run build test soak faults bench lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
@@ -12,6 +12,7 @@ help:
 	@echo "make test     run all tests"
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
+	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
 	@echo "make lint     check the format of the sources"
 	@echo "make format   format the sources"
 	@echo "make clean    remove what was built"
@@ -40,6 +41,14 @@ faults:
 	@echo '| fault | lost | given twice | `/ready` was not 200 | connections cut | longest wait for an event |'
 	@echo '|---|---|---|---|---|---|'
 	@swift test --skip-build --filter 'RealFaults.OneByOne' | grep -E '^\||✘|^↳ client'
+
+# ARGS names scenarios; docs/benchmark.md says what else can be chosen.
+bench:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	swift build $(CONFIGURATION_FLAGS) --product sluice
+	swift build $(CONFIGURATION_FLAGS) --product sluice-bench
+	$(MAKE) -C Benchmarks/yardstick
+	@scripts/bench $(ARGS)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

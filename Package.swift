@@ -11,7 +11,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "sluice",
     products: [
-        .executable(name: "sluice", targets: ["sluice"])
+        .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "sluice-bench", targets: ["sluice-bench"]),
     ],
     dependencies: [
         // The command line: what every Swift tool uses, and what writes --help for us.
@@ -64,6 +65,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
 
+        // MARK: The load generator
+
+        .executableTarget(
+            name: "sluice-bench",
+            dependencies: [
+                "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "RedisStreams",
+                "EventLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
+
         // MARK: Tests
 
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
@@ -88,6 +99,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        .testTarget(
+            name: "sluice-benchTests",
+            dependencies: [
+                "sluice-bench", "TestSupport", "Gateway", "EventLoop", "EventLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),

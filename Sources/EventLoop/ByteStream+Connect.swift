@@ -5,8 +5,14 @@ extension ByteStream {
     ///
     /// A failure that is known at once is thrown (a Unix socket that is not there, or whose backlog is full:
     /// `EAGAIN`); others come from `finishConnecting`.
-    public static func connect(to address: SocketAddress) throws(SystemError) -> ByteStream {
-        let attempt = try Attempt(address)
+    ///
+    /// - Parameter source: this end's address, of the same family; port 0 leaves the port to the kernel. An address has
+    ///   about 28,000 ports towards one server, so whoever opens more connections than that gives several. nil: the
+    ///   kernel chooses.
+    public static func connect(
+        to address: SocketAddress, from source: SocketAddress? = nil
+    ) throws(SystemError) -> ByteStream {
+        let attempt = try Attempt(address, from: source)
         return ByteStream(connecting: attempt.descriptor, to: address, phase: attempt.phase, tls: nil)
     }
 
@@ -31,11 +37,19 @@ extension ByteStream {
         var descriptor: Descriptor
         var phase: Phase
 
-        init(_ address: SocketAddress) throws(SystemError) {
+        init(_ address: SocketAddress, from source: SocketAddress? = nil) throws(SystemError) {
             let number = Glibc.socket(address.family, SocketOptions.newStream, 0)
             guard number >= 0 else { throw .last("socket") }
             let socket = Descriptor(owning: number)
             if address.family != AF_UNIX { SocketOptions.disableNagle(number) }
+            if let source {
+                // Chosen together with the other end: bound alone, a port would be taken for all of them.
+                _ = SocketOptions.set(number, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT)
+                let bound = source.withSockAddr { pointer, length in
+                    Glibc.bind(number, pointer, length) == 0 ? 0 : errno
+                }
+                guard bound == 0 else { throw SystemError(operation: "bind", code: bound) }
+            }
             let code = address.withSockAddr { pointer, length in
                 Glibc.connect(number, pointer, length) == 0 ? 0 : errno
             }

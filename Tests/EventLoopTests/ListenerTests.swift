@@ -36,6 +36,20 @@ struct ListenerTests {
         }
     }
 
+    @Test("a client may choose the address it comes from; one that this machine does not have is refused")
+    func source() throws {
+        let listener = try Listener.open(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8)
+        let source = SocketAddress(literal: "127.0.0.9", port: 0)!
+        let client = try ByteStream.connect(to: listener.localAddress, from: source)
+        #expect(finishConnecting(client) == .connected)
+        #expect("\(try accept(listener).1)".hasPrefix("127.0.0.9:"))
+        // TEST-NET-1 (RFC 5737): no machine has it.
+        #expect(throws: SystemError(operation: "bind", code: EADDRNOTAVAIL)) {
+            let foreign = SocketAddress(literal: "192.0.2.254", port: 0)!
+            _ = try ByteStream.connect(to: listener.localAddress, from: foreign)
+        }
+    }
+
     @Test("where the first address cannot be had, the next is taken")
     func fallback() throws {
         // 2001:db8::/32 is for documentation: no machine has it. As on a machine without IPv6, bind refuses it.
