@@ -41,6 +41,11 @@ final class StreamReader: RedisLinkUser {
     /// Redis' clock, until it has said how the stream stands.
     private var serverTime: UInt64?
     private var index: BucketIndex
+    private let block: Int
+    /// What comes after an ID.
+    private let read: CommandTemplate
+    /// The entry with an ID.
+    private let look: CommandTemplate
     /// As far as it is sure that all was read from the same stream.
     private var continuity = StreamContinuity(nil)
     /// With what was read since then.
@@ -76,7 +81,12 @@ final class StreamReader: RedisLinkUser {
     init(loop: GatewayLoop, peers: [Mailbox<LoopMessage>]) {
         self.loop = loop
         self.peers = peers
-        index = BucketIndex(historyBytes: loop.context.settings.historyBytes)
+        let settings = loop.context.settings
+        index = BucketIndex(historyBytes: settings.historyBytes)
+        block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
+        let stream = loop.context.globalStream
+        read = .xread(count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream)
+        look = .xrange(stream: stream)
     }
 
     func start() { link.connect() }
@@ -227,18 +237,11 @@ final class StreamReader: RedisLinkUser {
     /// Asks for what comes next, and then whether the stream is still the same: in one pipeline. As long as the anchor is
     /// there behind the events, nothing between them was removed, and none of them is another stream's.
     private func readOn() {
-        let stream = loop.context.globalStream
-        let settings = loop.context.settings
-        let block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
-        var commands = [
-            Command.xread(
-                count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream,
-                after: continuity.lastID)
-        ]
+        var commands = [read.command(continuity.lastID)]
         if let anchor = continuity.anchor {
-            if isCheckDue(anchor) { commands.append(.xrange(stream: stream, from: anchor.id, to: anchor.id, count: 1)) }
+            if isCheckDue(anchor) { commands.append(look.command(anchor.id)) }
         } else {
-            commands += [.time, .xinfoStream(stream)]
+            commands += [.time, .xinfoStream(loop.context.globalStream)]
         }
         isChecked = commands.count > 1
         unsure = continuity

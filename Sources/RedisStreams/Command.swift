@@ -12,7 +12,7 @@ public struct Command: Sendable, Equatable {
     public init(_ arguments: [[UInt8]], key: [UInt8]? = nil) {
         self.key = key
         // One block for all arguments, so that their pointers are good at the same time.
-        let lengths = arguments.map(\.count)
+        let lengths = arguments.map { $0.count }
         guard lengths.reduce(0, +) < Self.maximumArgumentBytes else {
             bytes = []
             return
@@ -30,6 +30,11 @@ public struct Command: Sendable, Equatable {
             defer { redisFreeCommand(target) }
             return [UInt8](UnsafeRawBufferPointer(start: target, count: Int(count)))
         }
+    }
+
+    init(formatted bytes: [UInt8], key: [UInt8]) {
+        self.bytes = bytes
+        self.key = key
     }
 
     private static let maximumArgumentBytes = 1 << 30

@@ -8,6 +8,17 @@ struct CommandTests {
     /// Every byte there is, with what RESP uses in front.
     static let binary: [UInt8] = Array("\r\n$3\r\n*1\r\n".utf8) + Array(0...255)
 
+    @Test(
+        "a template gives what the command itself would be",
+        arguments: [StreamID.zero, id, .max, StreamID(milliseconds: 1, sequence: 1_234_567)])
+    func templates(id: StreamID) {
+        let read = CommandTemplate.xread(count: 1000, blockMilliseconds: 5000, stream: Self.binary)
+        let expected = Command.xread(count: 1000, blockMilliseconds: 5000, stream: Self.binary, after: id)
+        #expect(read.command(id) == expected)
+        let look = CommandTemplate.xrange(stream: Self.binary)
+        #expect(look.command(id) == Command.xrange(stream: Self.binary, from: id, to: id, count: 1))
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var command: Command
         var arguments: [[UInt8]]
