@@ -288,10 +288,10 @@ extension ReplayRound {
         return .log(log.number(atOrBefore: place), at: place, exceptions)
     }
 
-    /// Whether nobody can have been given the ID that the client brought: it lay beyond what was written when the client
-    /// came, and it is no entry's. It may be another life's of the stream.
+    /// Whether nobody can have been given the ID that the client brought: it lies beyond all that was written, or lay in
+    /// the future when the client came, and is no entry's. It may be another life's of the stream, whose clock was ahead.
     private func isFromNowhere(_ place: StreamID) -> Bool {
         guard case .claimed = resume, place > arrival else { return false }
-        return place > globalFacts.lastGenerated || !isClaimKnown
+        return place > globalFacts.lastGenerated || !isClaimKnown && place.milliseconds > serverTimeAtArrival
     }
 }

@@ -60,6 +60,9 @@ public struct ReplayRound: Sendable {
     let floor: StreamID
     /// How far the log had read when the client came.
     let arrival: StreamID
+    private let millisecondsSinceArrival: UInt64
+    /// The clock of the global stream's server when the client came.
+    private(set) var serverTimeAtArrival: UInt64 = 0
     /// How far the log had read when the round began.
     let readAtStart: StreamID
     /// The last event in the log when the round began.
@@ -102,12 +105,15 @@ public struct ReplayRound: Sendable {
     ///   - skewMilliseconds: `producerSkewMs`, how far apart a producer's two writes may lie, either way.
     ///   - exceptions: the connection's, where it goes on from a settled place.
     ///   - arrival: how far the log had read when the client came; now, if nothing else is said.
+    ///   - millisecondsSinceArrival: how long ago that was.
     ///   - keepsAllTwins: a round before this one came to nothing, because the log let go of more events than it had kept.
     public init(
         channel: Channel, resume: ResumePoint, exceptions: Exceptions = Exceptions(), skewMilliseconds: Int64,
-        arrival: StreamID? = nil, keepsAllTwins: Bool = false, log: borrowing EventLog
+        arrival: StreamID? = nil, millisecondsSinceArrival: UInt64 = 0, keepsAllTwins: Bool = false,
+        log: borrowing EventLog
     ) {
         self.arrival = arrival ?? log.lastID
+        self.millisecondsSinceArrival = millisecondsSinceArrival
         self.exceptions = exceptions
         self.channel = channel
         self.resume = resume
@@ -136,6 +142,8 @@ public struct ReplayRound: Sendable {
             take(facts: answers)
             guard !isTooEarly else { return .tooEarly }
             writtenAtStart = globalFacts.lastGenerated
+            let time = globalFacts.serverMilliseconds
+            serverTimeAtArrival = time - min(time, millisecondsSinceArrival)
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
             phase = .page
             return .ask(pageRequests)

@@ -77,7 +77,7 @@ extension Connection {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
-            arrival: loop.log.lastID, expiresAt: admitted.expiresAt)
+            arrival: loop.log.lastID, arrivedAt: loop.now, expiresAt: admitted.expiresAt)
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
         loop.countSession(session.encoding)

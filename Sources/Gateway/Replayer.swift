@@ -69,6 +69,7 @@ final class Replayer: RedisLinkUser {
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
                 skewMilliseconds: loop.context.skew, arrival: subscriber.arrival,
+                millisecondsSinceArrival: UInt64(max(loop.now.milliseconds(since: subscriber.arrivedAt), 0)),
                 keepsAllTwins: subscriber.needsAllTwins, log: loop.log)
             let round = Round(subscriber: subscriber, reading: reading)
             step(round, reading.start())

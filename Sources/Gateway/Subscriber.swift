@@ -25,6 +25,7 @@ final class Subscriber {
     var exceptions = Exceptions()
     /// How far the log had read when it came.
     var arrival: StreamID
+    let arrivedAt: MonotonicTime
     /// A round of reading is queued or under way.
     var isWaitingForHistory = false
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
@@ -57,8 +58,10 @@ final class Subscriber {
     }
 
     init(
-        connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, expiresAt: MonotonicTime
+        connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, arrivedAt: MonotonicTime,
+        expiresAt: MonotonicTime
     ) {
+        self.arrivedAt = arrivedAt
         self.arrival = arrival
         self.connection = connection
         self.members = members
