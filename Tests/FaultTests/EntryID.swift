@@ -11,8 +11,9 @@ struct EntryID: Comparable, Hashable, Sendable, CustomStringConvertible {
 
     init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = Int(parts[0]), let sequence = Int(parts[1]) else { return nil }
-        self.init(milliseconds, sequence)
+        guard parts.count == 2, let milliseconds = Int(parts[0]), let sequence = UInt64(parts[1]) else { return nil }
+        // A place before an ID ends with the highest sequence there is.
+        self.init(milliseconds, Int(clamping: sequence))
     }
 
     var description: String { "\(milliseconds)-\(sequence)" }
