@@ -272,7 +272,10 @@ extension ReplayRound {
         var exceptions = exceptions
         var place = cursorID(by: reading)
         if reading == .position, isFromNowhere(place) {
-            // The client is owed what has come since it arrived, however long it was until Redis answered.
+            // The client is owed what has come since it arrived, however long it was until Redis answered; that it stands
+            // below the ID says nothing.
+            exceptions.ids = []
+            exceptions.skipThrough = nil
             guard arrival >= log.floor else {
                 return .again(.settled(arrival, frontier: frontier), exceptions)
             }

@@ -141,6 +141,28 @@ import Testing
         #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["B"])
     }
 
+    @Test(
+        "rule 4: what comes between a client's arrival and Redis' answer is owed, also when the stream then passes its ID"
+    )
+    func fromArrivalOn() {
+        for last: UInt64 in [10_002, 99_001] {
+            var setting = Setting()
+            setting.write([("A", 10_000, 10_001)])
+            setting.read()
+            setting.redis.now = 10_001
+            var session = setting.session(.claimed(.ms(99_000)))
+            guard let request = session.request else {
+                Issue.record("nothing is asked")
+                return
+            }
+            // The clock is read first.
+            session.receive(setting.redis.answer(request, channel: 0, time: 10_001), log: setting.gateway.log)
+            setting.write([("B", 10_002, 10_002), ("C", last + 1, last + 1)])
+            setting.read()
+            #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["B", "C"])
+        }
+    }
+
     // MARK: Issue 2
 
     @Test("an event of the same millisecond as the last one seen is not lost", arguments: [StreamID.zero, .ms(20_000)])
