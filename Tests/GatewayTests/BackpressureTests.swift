@@ -221,6 +221,8 @@ struct BackpressureTests {
         try socket.send(RequestText(upgradeTo: "alpha", token: token).bytes)
         #expect(try HTTPAnswer.read(from: socket).status == 101)
         for index in 0..<8 { try redis.publish("alpha", event("alpha", index, bytes: 1 << 20)) }
+        try eventually("the gateway has read them") { try gateway.figures().figures.eventsRead == 8 }
+        try gateway.settle()
         try socket.send(WebSocketClient.frame(opcode: 9, Array("first".utf8)))
         try socket.send(WebSocketClient.frame(opcode: 9, Array("owed".utf8)))
         try eventually("it is being closed") { try gateway.figures().figures.closedAsExpired == 1 }
