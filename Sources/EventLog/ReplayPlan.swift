@@ -187,7 +187,7 @@ extension ReplayRound {
             if let then, let frontier, id.endShifted(by: skew) < min(then, frontier) { return .place }
             return .position
         case .claimed(let id):
-            if isGlobalTrimmed, id < globalFacts.first ?? globalFacts.lastGenerated.successor { return .doubtful }
+            if isGlobalTrimmed, id < globalFacts.first ?? writtenThrough.successor { return .doubtful }
             if events.contains(where: { $0.item.globalID == id }) { return .position }
             guard let event = events.first(where: { $0.item.channelID == id }) else { return .position }
             // Only the channel's stream has it: a replay gave it out under this ID, in an order of its own.
@@ -295,6 +295,6 @@ extension ReplayRound {
     /// the future when the client came, and is no entry's. It may be another life's of the stream, whose clock was ahead.
     private func isFromNowhere(_ place: StreamID) -> Bool {
         guard case .claimed = resume, place > arrival else { return false }
-        return place > globalFacts.lastGenerated || !isClaimKnown && place.milliseconds > serverTimeAtArrival
+        return place > writtenThrough || !isClaimKnown && place.milliseconds > serverTimeAtArrival
     }
 }

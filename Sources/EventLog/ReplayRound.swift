@@ -74,6 +74,7 @@ public struct ReplayRound: Sendable {
     private let hasAllTwins: Bool
     /// The stream that the log reads is not, or not without a gap, the one that the resume point is a place in.
     let isBeforeBreak: Bool
+    private let hasBroken: Bool
 
     private enum Phase {
         case facts
@@ -126,6 +127,7 @@ public struct ReplayRound: Sendable {
             limit: keepsAllTwins ? .max : 2 * Self.pageBytes)
         hasAllTwins = keepsAllTwins || snapshot.reduce(0) { $0 + $1.entry.body.count } < 2 * Self.pageBytes
         isBeforeBreak = log.lastBreak.map { resume.id < $0.floor } ?? false
+        hasBroken = log.lastBreak != nil
     }
 
     /// The log let go of events that this round may have to know, and there were more of them than it has kept.
@@ -206,6 +208,9 @@ public struct ReplayRound: Sendable {
 
     /// Whether entries behind the resume point may have been removed from the global stream, or with the one before it.
     var isGlobalTrimmed: Bool { globalFacts.trimmed || isBeforeBreak }
+
+    /// How far the global stream was ever written, as far as is known: one that is gone does not say.
+    var writtenThrough: StreamID { max(globalFacts.lastGenerated, hasBroken ? readAtStart : .zero) }
 
     private var isTooEarly: Bool { newestAtStart.map { globalFacts.lastGenerated < $0 } ?? false }
 

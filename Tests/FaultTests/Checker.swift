@@ -165,6 +165,21 @@ struct Checker {
         }
     }
 
+    /// A client that has been in a life of the stream, and was then taken back to the one before by a gateway that did not
+    /// know better, holds IDs that stand above what it has had: below them nothing tells what it is owed.
+    private func takenBack(_ client: Client) -> (index: Int, through: EntryID)? {
+        var latest = (epoch: Int.min, connection: -1)
+        var found: (index: Int, through: EntryID)?
+        for (index, delivery) in client.deliveries.enumerated() {
+            guard let event = events[delivery.number], let id = EntryID(delivery.id) else { continue }
+            if event.epochs.upperBound < latest.epoch, delivery.connection != latest.connection {
+                found = (found?.index ?? index, max(found?.through ?? id, id))
+            }
+            if event.epochs.lowerBound > latest.epoch { latest = (event.epochs.lowerBound, delivery.connection) }
+        }
+        return found
+    }
+
     // MARK: Judgement
 
     /// The first thing that is wrong; nil when nothing is.
@@ -174,10 +189,15 @@ struct Checker {
         var recent: [Event] = []
         var early: (connection: Int, event: Event)?
         var place: (connection: Int, id: EntryID?) = (-1, nil)
+        let back = takenBack(client)
         for (index, delivery) in client.deliveries.enumerated() {
             guard let event = events[delivery.number], event.channel == client.channel else {
                 return finding(
                     .stranger, delivery.number, client, index, "was given an event that is not its channel's")
+            }
+            if let back, index >= back.index, let globalID = event.globalID, globalID <= back.through {
+                had.insert(event.number)
+                continue
             }
             let brought = client.resumes[delivery.connection].lastID.flatMap { EntryID($0) }
             if place.connection != delivery.connection { place = (delivery.connection, brought) }
@@ -223,8 +243,10 @@ struct Checker {
     }
 
     private func missing(_ client: Client, _ had: Set<Int>) -> Finding? {
+        let back = takenBack(client)
         let lost = events.values.filter { event in
             event.channel == client.channel && !had.contains(event.number) && isOwed(event)
+                && !(back.map { back in event.globalID.map { $0 <= back.through } ?? false } ?? false)
                 && !client.resumes.contains { isBelowOldPosition(event, $0) }
         }
         guard let first = lost.min(by: { ($0.rank ?? 0, $0.number) < ($1.rank ?? 0, $1.number) }) else { return nil }

@@ -218,6 +218,29 @@ struct CheckerTests {
         #expect(judged(client) == .double)
     }
 
+    @Test("a client that was taken back to an earlier life is judged above the IDs of that one only")
+    func takenBack() {
+        let events = Self.events {
+            // Number 5 is of the old life, whose clock was ahead: its ID stands between those of 7 and 8.
+            $0.epochs = $0.number == 5 ? 0...0 : 1...1
+            guard $0.number == 5 else { return }
+            $0.channelID = EntryID(1075)
+            $0.globalID = EntryID(1075)
+            $0.rank = nil
+        }
+        func fault(_ numbers: [Int]) -> Checker.Fault? {
+            var client = Self.client(numbers, cutBefore: numbers.firstIndex(of: 5))
+            for index in client.deliveries.indices where client.deliveries[index].number == 5 {
+                client.deliveries[index].id = "1075-0"
+            }
+            return Checker(skew: 15, events: events).judge(client)?.fault
+        }
+        #expect(fault([0, 1, 2, 5, 3, 2, 4, 7, 8, 9]) == nil)
+        #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 9]) == .gap)
+        #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 9, 8]) == .disorder)
+        #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 8, 8, 9]) == .double)
+    }
+
     @Test("a producer that broke the skew is promised nothing, its neighbours are")
     func outOfContract() {
         let events = Self.events { if $0.number == 3 { $0.channelID = EntryID(1010, 1) } }
