@@ -143,7 +143,7 @@ public struct ReplayRound: Sendable {
         case .facts:
             take(facts: answers)
             guard !isTooEarly else { return .tooEarly }
-            writtenAtStart = globalFacts.lastGenerated
+            writtenAtStart = writtenThrough
             let time = globalFacts.serverMilliseconds
             serverTimeAtArrival = time - min(time, millisecondsSinceArrival)
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
