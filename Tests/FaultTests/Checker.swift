@@ -188,7 +188,7 @@ struct Checker {
         var highestRank: (rank: Int, index: Int)?
         var recent: [Event] = []
         var early: (connection: Int, event: Event)?
-        var place: (connection: Int, id: EntryID?) = (-1, nil)
+        var place: (connection: Int, id: EntryID?, epoch: Int) = (-1, nil, .min)
         let back = takenBack(client)
         for (index, delivery) in client.deliveries.enumerated() {
             guard let event = events[delivery.number], event.channel == client.channel else {
@@ -200,8 +200,13 @@ struct Checker {
                 continue
             }
             let brought = client.resumes[delivery.connection].lastID.flatMap { EntryID($0) }
-            if place.connection != delivery.connection { place = (delivery.connection, brought) }
-            defer { place.id = [place.id, EntryID(delivery.id)].compactMap { $0 }.max() }
+            if place.connection != delivery.connection { place = (delivery.connection, brought, .min) }
+            defer {
+                // In a new life places are counted anew.
+                let isNew = event.epochs.lowerBound > place.epoch && place.epoch != .min
+                place.id = [isNew ? nil : place.id, EntryID(delivery.id)].compactMap { $0 }.max()
+                place.epoch = max(place.epoch, event.epochs.lowerBound)
+            }
             if !had.insert(event.number).inserted {
                 let resume = client.resumes[delivery.connection]
                 guard mayRepeat(event, at: [brought, place.id]) || isMemoryOfOldLife(event, resume) else {
