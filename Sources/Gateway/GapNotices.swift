@@ -15,7 +15,13 @@ enum GapNotices: Equatable {
     /// It stands at this ID, and was told.
     case told(StreamID)
 
-    var isWanted: Bool { self != .unwanted }
+    /// Asked with each write.
+    var isWanted: Bool {
+        switch self {
+        case .unwanted: false
+        case .wanted, .told: true
+        }
+    }
 
     /// It was given the events up to this one.
     mutating func stand(at id: StreamID) {

@@ -395,12 +395,11 @@ final class StreamReader: RedisLinkUser {
 
     private func receiveExamination() -> Bool {
         guard let (info, time) = nextStanding() else { return true }
-        switch continuity.judge(info, serverMilliseconds: time) {
-        case .continues, .hole, .replaced:
-            goOn(with: continuity.judge(info, serverMilliseconds: time), info)
-        case .differs(let from):
-            guard let info else { return false }
+        let verdict = continuity.judge(info, serverMilliseconds: time)
+        if case .differs(let from) = verdict, let info {
             search(StreamSearch(info: info, from: from, lastID: continuity.lastID))
+        } else {
+            goOn(with: verdict, info)
         }
         return false
     }

@@ -1,4 +1,4 @@
-public import EventLog
+import EventLog
 
 /// A whole reply, as a value: for the replies that are few (facts, ranges, answers to a login).
 public enum Reply: Equatable, Sendable {
@@ -67,17 +67,6 @@ public enum Reply: Equatable, Sendable {
             microseconds < 1_000_000
         else { return nil }
         return seconds * 1000 + microseconds / 1000
-    }
-
-    /// The entries of an answer to `XRANGE` or `XREVRANGE`, in its order. Elements that are no entries are passed over.
-    /// - Parameter body: is given the ID and the first field named `data`, nil if there is none; the pointer is valid
-    ///   during the call.
-    public func forEachEntry(_ body: (_ id: StreamID, _ data: UnsafeRawBufferPointer?) -> Void) {
-        guard case .array(let entries) = self else { return }
-        for entry in entries {
-            guard let (id, data) = entry.entry else { continue }
-            if let data { data.withUnsafeBytes { body(id, $0) } } else { body(id, nil) }
-        }
     }
 
     /// `[id, [field, value, …]]`

@@ -35,8 +35,7 @@ struct DrainTests {
     // MARK: For real
 
     /// Waits for the gateway's end in a thread, so that a test can fail instead of hanging.
-    private final class End: @unchecked Sendable {
-        // Only the waiting thread writes, before it signals; the test reads after the semaphore was signalled.
+    private final class End: Sendable {
         private let semaphore = DispatchSemaphore(value: 0)
 
         init(_ gateway: Gateway) {

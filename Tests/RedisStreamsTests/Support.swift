@@ -121,3 +121,16 @@ func processMemory() -> (reserved: Int, resident: Int) {
     guard pages.count > 1 else { return (0, 0) }
     return (pages[0] * Int(getpagesize()), pages[1] * Int(getpagesize()))
 }
+
+extension Reply {
+    /// The entries of an answer to `XRANGE` or `XREVRANGE`, in its order. Elements that are no entries are passed over.
+    /// - Parameter body: is given the ID and the first field named `data`, nil if there is none; the pointer is valid
+    ///   during the call.
+    func forEachEntry(_ body: (_ id: StreamID, _ data: UnsafeRawBufferPointer?) -> Void) {
+        guard case .array(let entries) = self else { return }
+        for entry in entries {
+            guard let (id, data) = entry.entry else { continue }
+            if let data { data.withUnsafeBytes { body(id, $0) } } else { body(id, nil) }
+        }
+    }
+}
