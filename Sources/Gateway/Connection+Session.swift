@@ -26,19 +26,20 @@ extension Connection {
         case .draining: return .refused(.draining)
         case .serving: break
         }
+        let context = loop.context
         let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
-        guard loop.context.origins.allows(origins: origins, host: head.host) else {
+        guard origins.isEmpty || context.origins.allows(origins: origins, host: head.host) else {
             return .refused(.origin(printable(origins)))
         }
-        guard let token = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
+        guard let token = head.cookies(named: context.cookieName) else { return .refused(.noToken) }
         let verification = token.withUnsafeBytes {
-            loop.context.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
+            context.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
         }
         switch verification {
         case .accepted(let identity):
             return .admitted(
                 Admitted(
-                    channel: Channel(identity.channel), expiresAt: loop.context.expiry(of: identity, now: loop.now)))
+                    channel: Channel(identity.channel), expiresAt: context.expiry(of: identity, now: loop.now)))
         case .refused(let refusal): return .refused(.token(refusal))
         }
     }
@@ -102,7 +103,9 @@ extension Connection {
             subscriber.position = .history(.settled(id, frontier: frontier))
         }
         setDeadline(nextSessionDeadline(subscriber))
+        // The answer waits until now, to leave together with the first events.
         loop.advance(subscriber)
+        if canSend, !output.isEmpty { flush() }
     }
 
     /// Bytes from outside as they may stand in a log line: ASCII without control characters, not longer than an ID
@@ -121,18 +124,14 @@ extension Connection {
         if subscriber.expiresAt <= now { return end(.expired) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {
-        case .webSocket(let session): checkLiveness(session, now)
-        case .eventStream(let session): beat(session, now)
+        case .webSocket(let liveness): checkLiveness(liveness, subscriber, now)
+        case .eventStream(let heartbeat): beat(heartbeat, subscriber, now)
         }
         if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
     }
 
     private func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
-        let next =
-            switch subscriber.session {
-            case .webSocket(let session): session.liveness.nextDeadline(loop.context.liveness)
-            case .eventStream(let session): session.heartbeat.due
-            }
+        let next = subscriber.session.nextDeadline(loop.context.liveness)
         return min(next, subscriber.expiresAt, subscriber.drainAt ?? .distantFuture)
     }
 
