@@ -58,12 +58,11 @@ extension Connection {
         let resume = resumePoint(head, header: head.first("last-event-id"))
         bytes += EventStreamText.preamble(
             retryMilliseconds: retryMilliseconds, id: startingID(resume).map { "\($0)" })
-        queue(bytes)
         stream.setUserTimeout(milliseconds: loop.context.settings.socketResponseTimeoutMs)
         let heartbeat = Heartbeat(
             now: loop.now, interval: Int64(loop.context.settings.pingSocketsIntervalMs),
             share: Double.random(in: 0..<1, using: &loop.jitter))
-        open(admitted, .eventStream(heartbeat), resume: resume, tellsGaps: wantsGaps(head))
+        open(admitted, .eventStream(heartbeat), answer: bytes, resume: resume, tellsGaps: wantsGaps(head))
     }
 
     /// How long a client waits before it comes back: at random, so that those who were cut off at once do not come back at

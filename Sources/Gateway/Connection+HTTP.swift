@@ -122,10 +122,11 @@ extension Connection {
         case .refused(let refusal): return refuse(refusal)
         }
         if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
-        queue(Handshake.response(accept: accept))
         let liveness = Liveness(
             now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1, using: &loop.jitter))
-        open(admitted, .webSocket(liveness), resume: resumePoint(head), tellsGaps: wantsGaps(head))
+        open(
+            admitted, .webSocket(liveness), answer: Handshake.response(accept: accept), resume: resumePoint(head),
+            tellsGaps: wantsGaps(head))
     }
 
     /// What log lines about this connection carry.

@@ -73,8 +73,8 @@ extension Connection {
     /// Whether the client asked to be told of gaps.
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
-    /// Begins the session and sends what it is owed.
-    func open(_ admitted: Admitted, _ session: Session, resume: ResumePoint?, tellsGaps: Bool) {
+    /// Begins the session: answers, and sends what it is owed.
+    func open(_ admitted: Admitted, _ session: Session, answer: [UInt8], resume: ResumePoint?, tellsGaps: Bool) {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
@@ -103,7 +103,9 @@ extension Connection {
             subscriber.position = .history(.settled(id, frontier: frontier))
         }
         setDeadline(nextSessionDeadline(subscriber))
-        // The answer waits until now, to leave together with the first events.
+        guard subscriber.isLagging else { return send(answer) }
+        // To leave together with the first events, if those are at hand.
+        queue(answer)
         loop.advance(subscriber)
         if canSend, !output.isEmpty { flush() }
     }

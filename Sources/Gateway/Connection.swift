@@ -35,7 +35,9 @@ final class Connection: ReadinessHandler {
 
     // In an order that leaves no gaps: there may be very many of them. `IdleMemoryTests` counts the bytes.
 
-    unowned let loop: GatewayLoop
+    /// Unchecked, since it is asked for at every step. Sound: only its loop's table and its loop's epoll hold a connection,
+    /// and it does nothing when it is let go of.
+    unowned(unsafe) let loop: GatewayLoop
     let stream: ByteStream
     var output = PendingOutput()
     /// A head that has not arrived whole, or requests that were put aside; nil otherwise.

@@ -176,7 +176,7 @@ final class GatewayLoop {
     /// A connection has become a session.
     func countSession(_ encoding: Encoding) {
         sessionCount += 1
-        counters[keyPath: encoding.gauge] += 1
+        encoding.count(1, in: &counters)
         statsD.count(encoding.connectedName)
     }
 
@@ -185,7 +185,7 @@ final class GatewayLoop {
         guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
         subscriber.hasLeft = true
         subscriber.members.remove(subscriber)
-        counters[keyPath: subscriber.encoding.gauge] -= 1
+        subscriber.encoding.count(-1, in: &counters)
         counters[keyPath: reason.counter] += 1
         context.limits.release(subscriber.channel)
         if case .slow = reason {

@@ -103,6 +103,12 @@ extension Subscriber {
         if isNothing, particulars.isNothing { self.particulars = nil }
     }
 
+    /// Asked with each event.
+    var hasExceptions: Bool {
+        guard let particulars else { return false }
+        return !particulars.exceptions.isEmpty
+    }
+
     /// Events behind its cursor that it must not be given.
     var exceptions: Exceptions {
         get { particulars?.exceptions ?? Exceptions() }
