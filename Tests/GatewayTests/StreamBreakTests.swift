@@ -73,6 +73,21 @@ struct StreamBreakTests {
         try again.expect(events: (2...5).map { eventText("0-0", Self.event($0)) })
     }
 
+    @Test("an ID that was deleted is not taken for that of an event which was written across the deletion")
+    func writtenAcrossADeletion() throws {
+        let redis = try RedisProcess()
+        for number in 0..<4 {
+            let place = 1000 * (number + 1)
+            try redis.addEvent("alpha", Self.event(number), channelID: Self.id(place - 50), globalID: Self.id(place))
+        }
+        // In its channel it has the ID that the last one had in the global stream.
+        try redis.add("async-events-alpha", Self.id(4000), data: Self.event(4))
+        try redis.command("DEL", "async-events-full")
+        try redis.add("async-events-full", Self.id(4100), data: Self.event(4))
+        let gateway = try TestGateway.quiet(redis).open()
+        try gateway.connect("alpha", lastID: Self.id(4000)).expect(ids: [Self.id(4100)])
+    }
+
     @Test("deleted and nothing written for a while: noticed, and what is written then comes")
     func deletedAndQuiet() throws {
         let (redis, gateway, client) = try Self.setting()
