@@ -27,6 +27,7 @@ let package = Package(
 
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CProcess"),
+        .systemLibrary(name: "CBytes"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         // Without pkgConfig: hiredis 0.14 lists a flag there that SwiftPM warns of, and its header is on the usual path.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
@@ -43,7 +44,7 @@ let package = Package(
         .target(
             name: "EventLog", dependencies: [.product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: settings),
-        .target(name: "RedisStreams", dependencies: ["CHiredis", "EventLog"], swiftSettings: settings),
+        .target(name: "RedisStreams", dependencies: ["CBytes", "CHiredis", "EventLog"], swiftSettings: settings),
 
         // MARK: Where they meet
 
@@ -74,6 +75,11 @@ let package = Package(
                 "EventLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
+
+        // MARK: Instruction counts of hot paths (make microbench)
+
+        .executableTarget(
+            name: "sluice-microbench", dependencies: ["EventLog", "RedisStreams", "Gateway"], swiftSettings: settings),
 
         // MARK: Tests
 

@@ -145,6 +145,20 @@ static inline int sluice_reader_next(redisReader *reader) {
     return -1;
 }
 
+typedef struct sluice_bytes {
+    const char *bytes;
+    size_t length;
+} sluice_bytes;
+
+// What was fed and not parsed: valid until the reader is used again.
+static inline sluice_bytes sluice_reader_unparsed(const redisReader *reader) {
+    if (reader->buf == NULL || reader->len <= reader->pos) return (sluice_bytes){"", 0};
+    return (sluice_bytes){reader->buf + reader->pos, reader->len - reader->pos};
+}
+
+// Makes the reader pass over what was fed: it gives its buffer back with the next reply, as it does with all it has parsed.
+static inline void sluice_reader_forget(redisReader *reader) { reader->pos = reader->len; }
+
 static inline const char *sluice_reader_error(const redisReader *reader) { return reader->errstr; }
 
 // The command's bytes in `target`, to be given back with redisFreeCommand; its length, or -1 without memory.

@@ -24,7 +24,7 @@ public final class Batch: @unchecked Sendable {
         self.firstNumber = firstNumber
     }
 
-    deinit { block.deallocate() }
+    deinit { ByteStorage.free(block) }
 
     public var count: Int { entries.count }
     public var lastNumber: EventNumber { firstNumber + EventNumber(entries.count) - 1 }
@@ -53,7 +53,7 @@ public final class Batch: @unchecked Sendable {
     /// The text behind `{"id":"…", `: the producer's object without its brace. Equal for both streams' entries of an event.
     public func body(_ index: Int) -> UnsafeRawBufferPointer {
         let text = text(index)
-        return UnsafeRawBufferPointer(rebasing: text[EventLayout.opening(idLength: entries[index].idLength)...])
+        return UnsafeRawBufferPointer(rebasing: text[EventLayout.opening(idLength: Int(entries[index].idLength))...])
     }
 
     /// `id: <id>\ndata: `, the head of the event in an event stream (HTML, server-sent events, section 9.2.5).

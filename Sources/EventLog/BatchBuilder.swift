@@ -25,6 +25,15 @@ public struct BatchBuilder: ~Copyable {
     public var firstID: StreamID? { entries.first?.id }
     public var lastID: StreamID? { entries.last?.id }
 
+    /// About what is laid around a producer's object, in bytes.
+    public static let bytesAround = 2 * StreamID.maximumTextLength
+
+    /// Sets room aside for what will be added.
+    public mutating func reserve(events: Int, bytes: Int) {
+        entries.reserveCapacity(entries.count + events)
+        storage.reserve(bytes)
+    }
+
     /// Adds an event.
     /// - Parameters:
     ///   - data: what the producer wrote: a valid JSON object with at least one member.
@@ -35,9 +44,9 @@ public struct BatchBuilder: ~Copyable {
         switch channel {
         case .data(let range):
             let hash = ChannelHash(UnsafeRawBufferPointer(rebasing: data[range]))
-            append(id: id, body: body) { _, bodyOffset in
-                (hash, UInt32(bodyOffset + range.lowerBound - bodyStart), UInt32(range.count))
-            }
+            layOut(
+                id, body, hash, channelStart: range.lowerBound - bodyStart, channelLength: range.count,
+                name: UnsafeRawBufferPointer(start: nil, count: 0))
         case .decoded(let name):
             append(id: id, body: body, channelName: name)
         }
@@ -51,75 +60,62 @@ public struct BatchBuilder: ~Copyable {
     }
 
     private mutating func append(id: StreamID, body: UnsafeRawBufferPointer, channelName: UnsafeRawBufferPointer) {
-        append(id: id, body: body) { storage, _ in
-            let start = UInt32(storage.count)
-            storage.append(channelName)
-            return (ChannelHash(channelName), start, UInt32(channelName.count))
-        }
+        layOut(
+            id, body, ChannelHash(channelName), channelStart: nil, channelLength: channelName.count, name: channelName)
     }
 
-    private mutating func append(
-        id: StreamID, body: UnsafeRawBufferPointer,
-        placeChannel: (inout ByteStorage, _ bodyOffset: Int) -> (ChannelHash, UInt32, UInt32)
+    /// - Parameters:
+    ///   - channelStart: where the channel's name stands in the body; nil if `name` is to be put behind the event.
+    private mutating func layOut(
+        _ id: StreamID, _ body: UnsafeRawBufferPointer, _ hash: ChannelHash, channelStart: Int?, channelLength: Int,
+        name: UnsafeRawBufferPointer
     ) {
+        let idText = id.text
+        let textLength = EventLayout.opening(idLength: idText.count) + body.count
+        let headerLength = EventLayout.frameHeaderLength(payload: textLength)
         let start = storage.count
-        storage.append(EventLayout.streamPrefix)
-        let idLength = storage.append(id)
-        storage.append(EventLayout.streamData)
-
-        let textLength = EventLayout.opening(idLength: UInt8(idLength)) + body.count
-        let frameStart = storage.count
-        storage.extend(by: EventLayout.frameHeaderLength(payload: textLength)) {
-            EventLayout.writeFrameHeader(payload: textLength, into: $0)
+        let frameStart = start + EventLayout.prefixLength(idLength: idText.count)
+        let textStart = frameStart + headerLength
+        let end = textStart + textLength + EventLayout.streamEnd.utf8CodeUnitCount
+        storage.extend(by: end - start + name.count) { bytes in
+            var writer = ByteWriter(bytes)
+            writer.write(EventLayout.streamPrefix)
+            writer.write(idText)
+            writer.write(EventLayout.streamData)
+            writer.write(headerLength) { EventLayout.writeFrameHeader(payload: textLength, into: $0) }
+            writer.write(EventLayout.textOpening)
+            writer.write(idText)
+            writer.write(EventLayout.textSeparator)
+            writer.write(body.count) {
+                $0.copyMemory(from: body)
+                EventLayout.flatten($0)
+            }
+            writer.write(EventLayout.streamEnd)
+            writer.write(name.count) { $0.copyMemory(from: name) }
+            writer.finish()
         }
-
-        let textStart = storage.count
-        storage.append(EventLayout.textOpening)
-        _ = storage.append(id)
-        storage.append(EventLayout.textSeparator)
-        let bodyOffset = storage.count
-        storage.extend(by: body.count) {
-            $0.copyMemory(from: body)
-            EventLayout.flatten($0)
-        }
-        storage.append(EventLayout.streamEnd)
-
-        let (hash, channelStart, channelLength) = placeChannel(&storage, bodyOffset)
+        let bodyStart = textStart + EventLayout.opening(idLength: idText.count)
         entries.append(
             Entry(
                 id: id, channelHash: hash, start: UInt32(start), frameStart: UInt32(frameStart),
-                textStart: UInt32(textStart), textLength: UInt32(textLength), channelStart: channelStart,
-                channelLength: channelLength, idLength: UInt8(idLength)))
+                textStart: UInt32(textStart), textLength: UInt32(textLength),
+                channelStart: UInt32(channelStart.map { bodyStart + $0 } ?? end), channelLength: UInt32(channelLength),
+                idLength: UInt8(idText.count)))
     }
 
     /// Ends the batch and gives its events their numbers.
     /// - Parameter index: the index of the log it will be appended to; its buckets are moved on to these events.
     public consuming func seal(index: inout BucketIndex) -> Batch {
-        var entries = entries
+        // Taken out, so that there is but one of it and it need not be copied to be written to.
+        var entries: [Entry] = []
+        swap(&entries, &self.entries)
         let first = index.nextNumber
-        for position in entries.indices {
-            entries[position].previous = index.add(entries[position].channelHash)
-        }
+        index.link(&entries)
         return Batch(block: storage.finish(), entries: entries, firstNumber: first)
     }
 
     /// Ends a batch that will be in no log: a replay for one connection.
     public consuming func sealForReplay() -> Batch {
         Batch(block: storage.finish(), entries: entries, firstNumber: 1)
-    }
-}
-
-extension ByteStorage {
-    mutating func append(_ literal: StaticString) {
-        append(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
-    }
-
-    /// Appends the ID's text and returns its length.
-    mutating func append(_ id: StreamID) -> Int {
-        withUnsafeTemporaryAllocation(byteCount: StreamID.maximumTextLength, alignment: 1) { text in
-            let length = id.write(into: text)
-            append(UnsafeRawBufferPointer(rebasing: text[..<length]))
-            return length
-        }
     }
 }

@@ -21,13 +21,14 @@ public struct BucketIndex: Sendable {
     /// The last event of the channel's bucket (perhaps another channel's), 0 if there was none.
     public func head(_ hash: ChannelHash) -> EventNumber { heads[bucket(hash)] }
 
-    /// Numbers the next event and returns the one before it in its bucket.
-    mutating func add(_ hash: ChannelHash) -> EventNumber {
-        let bucket = bucket(hash)
-        let previous = heads[bucket]
-        heads[bucket] = nextNumber
-        nextNumber += 1
-        return previous
+    /// Numbers the events that come next, and links each with the one before it in its bucket.
+    mutating func link(_ entries: inout [Entry]) {
+        for position in entries.indices {
+            let bucket = bucket(entries[position].channelHash)
+            entries[position].previous = heads[bucket]
+            heads[bucket] = nextNumber
+            nextNumber += 1
+        }
     }
 
     /// Uses up a number for no event: a place in the log that no cursor on an event can be at.
@@ -38,6 +39,9 @@ public struct BucketIndex: Sendable {
 
     /// Takes over the numbers of a batch that was sealed with an equal index.
     mutating func follow(_ batch: Batch) {
-        for entry in batch.entries { _ = add(entry.channelHash) }
+        for entry in batch.entries {
+            heads[bucket(entry.channelHash)] = nextNumber
+            nextNumber += 1
+        }
     }
 }

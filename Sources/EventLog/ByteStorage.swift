@@ -4,7 +4,8 @@ import Glibc
 ///
 /// Raw memory and not `[UInt8]`, because a batch hands out slices that must stay at one address while the kernel
 /// reads them in a gathered write, which an array only grants inside a closure. Every write goes through
-/// ``append(_:)`` or ``extend(by:_:)``, which grow first; nothing else touches the pointer.
+/// ``extend(by:_:)``, which grows first; nothing else touches the pointer. `malloc`'s, and not Swift's own, because that
+/// can be cut to its final size where it stands.
 struct ByteStorage: ~Copyable {
     private var base: UnsafeMutableRawPointer
     private(set) var count = 0
@@ -12,24 +13,21 @@ struct ByteStorage: ~Copyable {
 
     init(capacity: Int) {
         self.capacity = Swift.max(capacity, 64)
-        base = UnsafeMutableRawPointer.allocate(byteCount: self.capacity, alignment: 16)
+        base = Self.allocated(realloc(nil, self.capacity))
     }
 
-    deinit { base.deallocate() }
+    deinit { Glibc.free(base) }
 
-    private mutating func reserve(_ additional: Int) {
+    private static func allocated(_ block: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer {
+        guard let block else { fatalError("there is no memory for more events") }
+        return block
+    }
+
+    mutating func reserve(_ additional: Int) {
         let needed = count + additional
         guard needed > capacity else { return }
-        let grown = Swift.max(needed, capacity * 2)
-        let moved = UnsafeMutableRawPointer.allocate(byteCount: grown, alignment: 16)
-        moved.copyMemory(from: base, byteCount: count)
-        base.deallocate()
-        base = moved
-        capacity = grown
-    }
-
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        extend(by: bytes.count) { $0.copyMemory(from: bytes) }
+        capacity = Swift.max(needed, capacity * 2)
+        base = Self.allocated(realloc(base, capacity))
     }
 
     /// Appends `length` bytes that `fill` must write whole.
@@ -39,10 +37,47 @@ struct ByteStorage: ~Copyable {
         count += length
     }
 
-    /// Ends the writing: the bytes in a block of just their size, owned by the caller, who deallocates it.
+    /// Ends the writing: the bytes in a block of just their size, owned by the caller, who gives it to ``free(_:)``.
     consuming func finish() -> UnsafeRawBufferPointer {
-        let exact = UnsafeMutableRawPointer.allocate(byteCount: Swift.max(count, 1), alignment: 16)
-        exact.copyMemory(from: base, byteCount: count)
-        return UnsafeRawBufferPointer(start: exact, count: count)
+        let block = UnsafeRawBufferPointer(start: Self.allocated(realloc(base, Swift.max(count, 1))), count: count)
+        discard self
+        return block
     }
+
+    static func free(_ block: UnsafeRawBufferPointer) {
+        Glibc.free(UnsafeMutableRawPointer(mutating: block.baseAddress))
+    }
+}
+
+/// Fills a piece of memory from its beginning to its end. Each write is held against what is left of it.
+struct ByteWriter {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private var position = 0
+
+    init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
+
+    @inline(__always)
+    mutating func write(_ length: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        precondition(length >= 0 && length <= bytes.count - position, "more is written than was set aside for it")
+        guard length > 0, let base = bytes.baseAddress else { return }
+        fill(UnsafeMutableRawBufferPointer(start: base + position, count: length))
+        position += length
+    }
+
+    @inline(__always)
+    mutating func write(_ literal: StaticString) {
+        write(literal.utf8CodeUnitCount) {
+            $0.copyMemory(from: UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+        }
+    }
+
+    @inline(__always)
+    mutating func write(_ text: StreamID.Text) {
+        write(text.count) { bytes in
+            text.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        }
+    }
+
+    /// All is written.
+    func finish() { precondition(position == bytes.count, "less was written than was set aside for it") }
 }

@@ -9,8 +9,13 @@ enum EventLayout {
     static let streamEnd: StaticString = "\n\n"
 
     /// Bytes of `{"id":"<id>", `.
-    static func opening(idLength: UInt8) -> Int {
-        textOpening.utf8CodeUnitCount + Int(idLength) + textSeparator.utf8CodeUnitCount
+    static func opening(idLength: Int) -> Int {
+        textOpening.utf8CodeUnitCount + idLength + textSeparator.utf8CodeUnitCount
+    }
+
+    /// Bytes of `id: <id>\ndata: `.
+    static func prefixLength(idLength: Int) -> Int {
+        streamPrefix.utf8CodeUnitCount + idLength + streamData.utf8CodeUnitCount
     }
 
     /// Bytes of a server's frame header: 2, 4 or 10 (RFC 6455 section 5.2).
@@ -37,17 +42,21 @@ enum EventLayout {
     /// Turns line ends into spaces in place. In valid JSON they stand only between tokens, where a space means the
     /// same, and an event stream ends a `data:` line at each.
     static func flatten(_ bytes: UnsafeMutableRawBufferPointer) {
-        for lineEnd in [UInt8(ascii: "\n"), UInt8(ascii: "\r")] {
-            var rest = UnsafeMutableRawBufferPointer(rebasing: bytes[...])
-            while let base = rest.baseAddress, rest.count > 0, let hit = memchr(base, Int32(lineEnd), rest.count) {
-                hit.storeBytes(of: UInt8(ascii: " "), as: UInt8.self)
-                rest = UnsafeMutableRawBufferPointer(rebasing: rest[(hit - base + 1)...])
-            }
+        flatten(bytes, UInt8(ascii: "\n"))
+        flatten(bytes, UInt8(ascii: "\r"))
+    }
+
+    private static func flatten(_ bytes: UnsafeMutableRawBufferPointer, _ lineEnd: UInt8) {
+        var rest = bytes
+        while let base = rest.baseAddress, rest.count > 0, let hit = memchr(base, Int32(lineEnd), rest.count) {
+            hit.storeBytes(of: UInt8(ascii: " "), as: UInt8.self)
+            rest = UnsafeMutableRawBufferPointer(rebasing: rest[(hit - base + 1)...])
         }
     }
 
     /// Where the object's members begin: behind the first `{`.
     static func bodyStart(of data: UnsafeRawBufferPointer) -> Int {
+        if data.first == UInt8(ascii: "{") { return 1 }
         guard let base = data.baseAddress, let brace = memchr(base, Int32(UInt8(ascii: "{")), data.count) else {
             return data.count
         }

@@ -40,6 +40,24 @@ extension StreamID: CustomStringConvertible {
 
     public var description: String { "\(milliseconds)-\(sequence)" }
 
+    /// The ID's text, in place.
+    struct Text {
+        /// 48 bytes: more than the longest text has.
+        private var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+        fileprivate(set) var count = 0
+
+        fileprivate init(_ id: StreamID) {
+            count = Swift.withUnsafeMutableBytes(of: &words) { id.write(into: $0) }
+        }
+
+        @inline(__always)
+        func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+            Swift.withUnsafeBytes(of: words) { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        }
+    }
+
+    var text: Text { Text(self) }
+
     /// Writes the ID's text.
     /// - Parameter bytes: at least ``maximumTextLength`` of them.
     /// - Returns: the text's length.
@@ -51,46 +69,68 @@ extension StreamID: CustomStringConvertible {
         return length + Self.write(sequence, into: bytes, at: length)
     }
 
+    @inline(__always)
     private static func write(_ number: UInt64, into bytes: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
-        var digits = 1
-        var rest = number
-        while rest >= 10 {
-            rest /= 10
+        // Thirteen for any time from 2001 to 2286.
+        let isTime = number >= 1_000_000_000_000
+        var digits = isTime ? 13 : 1
+        var limit: UInt64 = isTime ? 10_000_000_000_000 : 10
+        while number >= limit {
             digits += 1
+            let (next, overflow) = limit.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            limit = next
         }
-        rest = number
-        for offset in stride(from: start + digits - 1, through: start, by: -1) {
-            bytes[offset] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        var rest = number
+        var offset = start + digits - 1
+        while rest >= 10 {
+            let quotient = rest / 10
+            bytes[offset] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest &- quotient &* 10)
+            rest = quotient
+            offset -= 1
         }
+        bytes[offset] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest)
         return digits
     }
 
     /// Reads `<milliseconds>-<sequence>`, or `<milliseconds>` alone, for which the sequence is 0; digits only, at most 20
     /// in a number, each within 64 bits. Anything else is nil.
     public init?(text: UnsafeRawBufferPointer) {
-        guard let hyphen = text.firstIndex(of: UInt8(ascii: "-")) else {
-            guard let milliseconds = Self.number(text[...]) else { return nil }
+        var position = 0
+        guard let milliseconds = Self.number(text, &position) else { return nil }
+        guard position < text.count else {
             self.init(milliseconds: milliseconds, sequence: 0)
             return
         }
-        guard let milliseconds = Self.number(text[..<hyphen]), let sequence = Self.number(text[(hyphen + 1)...]) else {
-            return nil
-        }
+        guard text[position] == UInt8(ascii: "-") else { return nil }
+        position += 1
+        guard let sequence = Self.number(text, &position), position == text.count else { return nil }
         self.init(milliseconds: milliseconds, sequence: sequence)
     }
 
-    private static func number(_ digits: Slice<UnsafeRawBufferPointer>) -> UInt64? {
-        guard (1...20).contains(digits.count) else { return nil }
+    @inline(__always)
+    private static func number(_ text: UnsafeRawBufferPointer, _ position: inout Int) -> UInt64? {
+        let start = position
         var number: UInt64 = 0
-        for byte in digits {
-            let digit = byte &- UInt8(ascii: "0")
-            guard digit < 10 else { return nil }
+        // 19 digits are within 64 bits.
+        let end = min(text.count, start + 19)
+        while position < end {
+            let digit = text[position] &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
+            number = number &* 10 &+ UInt64(digit)
+            position += 1
+        }
+        while position == end, position < text.count {
+            let digit = text[position] &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
             let (product, overflow) = number.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
             guard !overflow, !carry else { return nil }
             number = sum
+            position += 1
+            // A further digit would be the twenty-first.
+            guard position == text.count || text[position] &- UInt8(ascii: "0") >= 10 else { return nil }
         }
-        return number
+        return position > start ? number : nil
     }
 }

@@ -1,54 +1,83 @@
+import Configuration
 import EventLog
 import Metrics
 
 /// The one operation of the gateway: send this connection what its channel has after its cursor.
 extension GatewayLoop {
-    /// Takes a batch into the log and gives it to those who are up to date. Who is not, finds it in the log later.
-    func deliver(_ batch: Batch) {
-        log.append(batch)
-        var touched = self.touched
-        self.touched = []
-        for index in batch.entries.indices {
-            guard let members = channels.listeners(of: batch, at: index) else { continue }
-            members.extendBacklog(batch.firstNumber + EventNumber(index), floor: log.heldNumber)
-            if members.subscribers.isEmpty { continue }
-            if members.pending.isEmpty { touched.append(members) }
-            members.pending.append(index)
+    /// Takes batches into the log and gives them to those who are up to date. Who is not, finds them in the log later.
+    func deliver(_ batches: [Batch]) {
+        var start = 0
+        var bytes = 0
+        for index in batches.indices {
+            // What is delivered together must be in the log together.
+            if index > start, bytes + batches[index].footprint > context.settings.historyBytes / 2 {
+                deliverTogether(Array(batches[start..<index]))
+                start = index
+                bytes = 0
+            }
+            bytes += batches[index].footprint
         }
-        for members in touched {
-            deliver(batch, to: members)
-            members.pending.removeAll(keepingCapacity: true)
-        }
-        touched.removeAll(keepingCapacity: true)
-        self.touched = touched
+        deliverTogether(start == 0 ? batches : Array(batches[start...]))
     }
 
-    private func deliver(_ batch: Batch, to members: ChannelMembers) {
-        for encoding in Encoding.allCases where members.has(encoding) { deliver(batch, to: members, as: encoding) }
+    private func deliverTogether(_ batches: [Batch]) {
+        for batch in batches { log.append(batch) }
+        var arrivals = Arrivals()
+        swap(&arrivals, &self.arrivals)
+        sort(batches, into: &arrivals)
+        for members in arrivals.channels { deliver(batches, arrivals, to: members) }
+        arrivals.removeAll()
+        swap(&arrivals, &self.arrivals)
+    }
+
+    private func sort(_ batches: [Batch], into arrivals: inout Arrivals) {
+        let channels = channels
+        let held = log.heldNumber
+        for (place, batch) in batches.enumerated() {
+            let entries = batch.entries
+            for index in entries.indices {
+                guard let members = channels.listeners(of: batch, at: index, entries[index].channelHash) else {
+                    continue
+                }
+                members.extendBacklog(batch.firstNumber + EventNumber(index), floor: held)
+                if members.subscribers.isEmpty { continue }
+                arrivals.add(members, batch: place, index: index)
+            }
+        }
+    }
+
+    private func deliver(_ batches: [Batch], _ arrivals: Arrivals, to members: ChannelMembers) {
+        for encoding in Encoding.allCases where members.has(encoding) {
+            deliver(batches, arrivals, to: members, as: encoding)
+        }
         // Exceptions are checked event by event, on the way that goes by the cursor. Last of all: whose last exception
-        // this batch uses up would be taken for one of those above.
+        // these batches use up would be taken for one of those above.
         for subscriber in members.subscribers where !subscriber.exceptions.isEmpty {
             guard case .live = subscriber.position else { continue }
-            subscriber.position = .log(batch.firstNumber - 1, batch.entries[0].id.predecessor)
+            subscriber.position = .log(batches[0].firstNumber - 1, batches[0].entries[0].id.predecessor)
             advance(subscriber)
         }
     }
 
-    /// Gives a batch to those of its channel's subscribers that are up to date and of this encoding.
-    private func deliver(_ batch: Batch, to members: ChannelMembers, as encoding: Encoding) {
-        var next = 0
-        while next < members.pending.count {
+    /// Gives events to those of their channel's subscribers that are up to date and of this encoding.
+    private func deliver(_ batches: [Batch], _ arrivals: Arrivals, to members: ChannelMembers, as encoding: Encoding) {
+        var gather = Gather()
+        swap(&gather, &self.gather)
+        var next = members.firstArrival
+        while next >= 0 {
             gather.removeAll(for: encoding)
-            while next < members.pending.count, !gather.isFull {
-                gather.add(batch, members.pending[next])
-                next += 1
+            while next >= 0, !gather.isFull {
+                let event = arrivals.events[Int(next)]
+                gather.add(batches[Int(event.batch)], Int(event.index))
+                next = event.next
             }
             for subscriber in members.subscribers {
-                guard case .live = subscriber.position, subscriber.exceptions.isEmpty, subscriber.encoding == encoding
+                guard case .live = subscriber.position, subscriber.encoding == encoding, subscriber.exceptions.isEmpty
                 else { continue }
-                send(to: subscriber)
+                send(gather, to: subscriber)
             }
         }
+        swap(&gather, &self.gather)
     }
 
     /// Writes the gather to a subscriber that has had everything before it. Returns whether all of it went.
@@ -56,18 +85,18 @@ extension GatewayLoop {
     /// Otherwise the subscriber's cursor stands on the last event of which the socket has taken any byte, and the
     /// connection waits until it is writable. A subscriber whose socket failed is closed.
     @discardableResult
-    private func send(to subscriber: Subscriber) -> Bool {
+    private func send(_ gather: Gather, to subscriber: Subscriber) -> Bool {
         let connection = subscriber.connection
         switch connection.write(gather) {
         case .sent:
             counters.deliveries += gather.events.count
             counters.bytesSent += gather.byteCount
-            noteGiven(subscriber, gather.events.count)
+            noteGiven(gather, subscriber, gather.events.count)
             return true
         case .blocked(let started, let bytes):
             counters.deliveries += started
             counters.bytesSent += bytes
-            noteGiven(subscriber, started)
+            noteGiven(gather, subscriber, started)
             let cursor = started > 0 ? gather.events[started - 1].number : gather.events[0].number - 1
             let place = started > 0 ? gather.events[started - 1].id : gather.events[0].id.predecessor
             subscriber.position = .log(cursor, place)
@@ -78,7 +107,7 @@ extension GatewayLoop {
     }
 
     /// Who wants to be told of gaps is told the ID of the last event it was given.
-    private func noteGiven(_ subscriber: Subscriber, _ count: Int) {
+    private func noteGiven(_ gather: Gather, _ subscriber: Subscriber, _ count: Int) {
         guard subscriber.gaps.isWanted, count > 0 else { return }
         subscriber.gaps.stand(at: gather.events[count - 1].id)
     }
@@ -116,7 +145,7 @@ extension GatewayLoop {
                     subscriber.exceptions.prune(through: log.lastID)
                     return
                 }
-                if send(to: subscriber) { subscriber.position = .log(last, log.id(at: last)) }
+                if send(gather, to: subscriber) { subscriber.position = .log(last, log.id(at: last)) }
 
             case .history(let point):
                 if case .settled(let id, _) = point, id >= log.floor {
@@ -141,12 +170,12 @@ extension GatewayLoop {
                 case .sent:
                     counters.deliveries += gather.events.count
                     counters.bytesSent += gather.byteCount
-                    noteGiven(subscriber, gather.events.count)
+                    noteGiven(gather, subscriber, gather.events.count)
                     subscriber.position = .replaying(replay)
                 case .blocked(let started, let bytes):
                     counters.deliveries += started
                     counters.bytesSent += bytes
-                    noteGiven(subscriber, started)
+                    noteGiven(gather, subscriber, started)
                     subscriber.hasFallenBehind = true
                     replay.next = from + started
                     if let restart = replay.wait(within: replayBudget) {

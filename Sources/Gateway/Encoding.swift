@@ -1,7 +1,7 @@
 import Metrics
 
 /// How events are put on the wire. Every batch holds both as slices of the same bytes.
-enum Encoding: CaseIterable {
+package enum Encoding: CaseIterable {
     /// A text frame each (RFC 6455).
     case webSocket
     /// Server-sent events (HTML, section 9.2).

@@ -31,7 +31,8 @@ struct EventAssembler {
         target.append(id: id, data: data, channel: channel)
     }
 
-    private mutating func skip(_ id: StreamID, _ reason: String) {
+    /// Counts an entry that is no event, and complains of it now and then.
+    mutating func skip(_ id: StreamID, _ reason: String) {
         loop.counters.eventsSkipped += 1
         guard let suppressed = complaints.admit(now: loop.now) else { return }
         loop.logger.warning(

@@ -58,7 +58,7 @@ final class GatewayLoop {
     // Scratch values of the delivery, kept to be used again.
     var gather = Gather()
     var numbers: [EventNumber] = []
-    var touched: [ChannelMembers] = []
+    var arrivals = Arrivals()
     private(set) lazy var replayBudget = ReplayBudget(loopCount: context.loopCount)
     private var sharedFrames = SharedFrames()
     let date = HTTPDate()
@@ -118,8 +118,8 @@ final class GatewayLoop {
             log = EventLog(capacity: context.settings.historyBytes, floor: floor, lastID: lastID)
         case .logReady:
             if availability == .starting { availability = .serving }
-        case .batch(let batch):
-            deliver(batch)
+        case .batches(let batches):
+            deliver(batches)
         case .logBroken(let next):
             breakLog(next)
         case .redis(let connected):

@@ -1,10 +1,10 @@
-import EventLog
-import Glibc
+package import EventLog
+package import Glibc
 
 /// Some events in a row in one encoding, as slices of their batches: one gathered write.
 ///
 /// A scratch value of the loop, filled anew for each use; it keeps the batches alive whose bytes it points to.
-struct Gather {
+package struct Gather {
     struct Event {
         var number: EventNumber
         var id: StreamID
@@ -22,9 +22,11 @@ struct Gather {
     static let maximumBytes = 256 * 1024
 
     private(set) var encoding = Encoding.webSocket
-    private(set) var slices: [iovec] = []
+    package private(set) var slices: [iovec] = []
     private(set) var events: [Event] = []
     private var owners: [Batch] = []
+
+    package init() {}
 
     var isEmpty: Bool { events.isEmpty }
     var isFull: Bool {
@@ -33,7 +35,7 @@ struct Gather {
     var byteCount: Int { events.last?.end ?? 0 }
 
     /// Begins anew.
-    mutating func removeAll(for encoding: Encoding) {
+    package mutating func removeAll(for encoding: Encoding) {
         self.encoding = encoding
         slices.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
@@ -41,7 +43,7 @@ struct Gather {
     }
 
     /// - Parameter isReplay: the batch is in no log, its events have no number.
-    mutating func add(_ batch: Batch, _ index: Int, isReplay: Bool = false) {
+    package mutating func add(_ batch: Batch, _ index: Int, isReplay: Bool = false) {
         let length: Int
         switch encoding {
         case .webSocket:

@@ -30,13 +30,14 @@ final class LogFeed {
         index = BucketIndex(historyBytes: loop.context.settings.historyBytes)
         lastBreak = nil
         trail = ReadTrail(floor: fill.floor)
-        fill.forEachBatch { append($0) }
+        fill.forEachBatch { append([$0]) }
     }
 
-    func append(_ batch: PendingBatch) {
-        let sealed = batch.seal(index: &index)
-        trail.append(sealed)
-        broadcast(.batch(sealed))
+    /// To be delivered together.
+    func append(_ batches: [PendingBatch]) {
+        let sealed = batches.map { $0.seal(index: &index) }
+        for batch in sealed { trail.append(batch) }
+        broadcast(.batches(sealed))
     }
 
     /// The stream does not go on where it was read to.

@@ -148,6 +148,11 @@ final class PendingBatch {
     var count: Int { builder.count }
     var byteCount: Int { builder.byteCount }
 
+    /// Appends what has come of an answer to `XREAD`.
+    func append(_ replies: ReplyReader, by reader: inout BatchReader, limit: Int) -> BatchReader.Stop {
+        reader.read(replies, into: &builder, limit: limit)
+    }
+
     func append(id: StreamID, data: UnsafeRawBufferPointer, channel: BatchBuilder.ChannelSource) {
         builder.append(id: id, data: data, channel: channel)
     }

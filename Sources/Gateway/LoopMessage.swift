@@ -9,7 +9,8 @@ enum LoopMessage: Sendable {
     case logOpened(floor: StreamID, lastID: StreamID)
     /// The log holds what could be had from before the start: upgrades may be accepted.
     case logReady
-    case batch(Batch)
+    /// Read one after the other, to be delivered together. Never empty.
+    case batches([Batch])
     /// The stream does not go on where it was read to.
     case logBroken(Break)
     /// Whether the reader is connected to Redis.

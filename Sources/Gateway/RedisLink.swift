@@ -157,8 +157,15 @@ final class RedisLink: ReadinessHandler {
     /// Sends commands. Only while ready; the user is told when that ends.
     /// - Parameter silence: how many milliseconds the server may then be silent before it counts as dead.
     func send(_ commands: [Command], silence: Int64) {
+        send(silence: silence) { output in
+            for command in commands { output.append(contentsOf: command.bytes) }
+        }
+    }
+
+    /// Sends what `write` appends.
+    func send(silence: Int64, _ write: (inout [UInt8]) -> Void) {
         guard case .ready(let stream) = state else { return }
-        for command in commands { output.append(contentsOf: command.bytes) }
+        write(&output)
         expectReply(within: silence)
         flush(stream)
     }
@@ -181,9 +188,14 @@ final class RedisLink: ReadinessHandler {
     /// Nothing is outstanding: the server may be silent.
     func expectNothing() { silenceDeadline = nil }
 
+    /// Bytes that the output keeps to be used again.
+    private static let keptOutput = 4096
+
     private func flush(_ stream: ByteStream) {
         while !output.isEmpty {
             switch output.withUnsafeBytes({ stream.write($0) }) {
+            case .wrote(let count) where count == output.count:
+                output.removeAll(keepingCapacity: count <= Self.keptOutput)
             case .wrote(let count):
                 output.removeFirst(count)
             case .wouldBlock:
@@ -229,19 +241,20 @@ final class RedisLink: ReadinessHandler {
 
     private func read(_ stream: ByteStream) {
         for _ in 0..<Self.readsPerTurn {
-            switch stream.read(into: loop.receiveBuffer) {
+            let room = replies.room()
+            switch stream.read(into: room) {
             case .bytes(let count):
+                replies.wrote(count)
                 if silenceDeadline != nil {
                     silenceDeadline = loop.now.advanced(byMilliseconds: silenceMilliseconds)
                 }
-                replies.feed(UnsafeRawBufferPointer(rebasing: loop.receiveBuffer[..<count]))
                 switch state {
                 case .loggingIn: readLogin(stream)
                 case .ready: user?.linkReceived()
                 case .idle, .resolving, .connecting, .waiting: return
                 }
                 guard isCurrent(stream) else { return }
-                if count < loop.receiveBuffer.count, !stream.hasBufferedInput { return watch(stream) }
+                if count < room.count, !stream.hasBufferedInput { return watch(stream) }
             case .wouldBlock:
                 return watch(stream)
             case .endOfStream:

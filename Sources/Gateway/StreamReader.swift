@@ -25,7 +25,7 @@ final class StreamReader: RedisLinkUser {
         /// What came after the last ID.
         case events
         /// Whether the anchor is still there, now that the events are.
-        case anchor(StreamEntryDecoder, isThere: Bool)
+        case anchor(isThere: Bool)
         /// How the stream stands, there being no anchor.
         case standing
         /// How the stream stands, the anchor being gone. Nothing follows.
@@ -51,11 +51,17 @@ final class StreamReader: RedisLinkUser {
     /// Batches that were read and not handed on: it is not sure yet that nothing is missing before them.
     private var withheld: [PendingBatch] = []
     private var withheldBytes = 0
+    /// Batches of which that is sure, but more is to be handed on together with them.
+    private var verified: [PendingBatch] = []
+    private var burst = Burst()
+    private var burstTimer: TimerToken?
     /// The last entry of the reply that is arriving.
     private var newest: (id: StreamID, data: [UInt8])?
     private var lastCheck: MonotonicTime?
-    private var entries = StreamEntryDecoder()
+    private var entries = BatchReader()
+    private var anchorEntries = StreamEntryDecoder(.range)
     private var pending: PendingBatch?
+    private let readCount: Int
     private lazy var assembler = EventAssembler(loop: loop)
     /// The commands that are under way end with a look at the anchor, or at how the stream stands.
     private var isChecked = false
@@ -80,6 +86,7 @@ final class StreamReader: RedisLinkUser {
         feed = LogFeed(loop: loop, peers: peers)
         let settings = loop.context.settings
         block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
+        readCount = settings.redisStreamReadCount
         let stream = loop.context.globalStream
         read = .xread(count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream)
         look = .xrange(stream: stream)
@@ -101,8 +108,9 @@ final class StreamReader: RedisLinkUser {
     }
 
     func linkWasLost() {
+        handOn()
         discard()
-        entries = StreamEntryDecoder()
+        entries.reset()
         lastCheck = nil
         isAnnounced = false
         feed.broadcast(.redis(connected: false))
@@ -199,17 +207,20 @@ final class StreamReader: RedisLinkUser {
     /// Asks for what comes next, and then whether the stream is still the same: in one pipeline. As long as the anchor is
     /// there behind the events, nothing between them was removed, and none of them is another stream's.
     private func readOn() {
-        var commands = [read.command(continuity.lastID)]
-        if let anchor = continuity.anchor {
-            if isCheckDue(anchor) { commands.append(look.command(anchor.id)) }
-        } else {
-            commands += StandingReader.questions(loop.context.globalStream)
-        }
-        isChecked = commands.count > 1
+        let anchor = continuity.anchor
+        let isLookedFor = anchor.map { isCheckDue($0) } ?? false
+        isChecked = anchor == nil || isLookedFor
         unsure = continuity
-        standing = StandingReader()
+        if anchor == nil { standing = StandingReader() }
         phase = .following(.events)
-        link.send(commands, silence: Int64(block) + Self.silenceAllowance)
+        link.send(silence: Int64(block) + Self.silenceAllowance) { output in
+            read.append(continuity.lastID, to: &output)
+            if let anchor {
+                if isLookedFor { look.append(anchor.id, to: &output) }
+            } else {
+                for question in StandingReader.questions(loop.context.globalStream) { output += question.bytes }
+            }
+        }
     }
 
     private func isCheckDue(_ anchor: StreamContinuity.Anchor) -> Bool {
@@ -220,7 +231,7 @@ final class StreamReader: RedisLinkUser {
     private func receive(_ reading: Reading) -> Bool {
         switch reading {
         case .events: receiveEvents()
-        case .anchor(let decoder, let isThere): receiveAnchor(decoder, isThere: isThere)
+        case .anchor(let isThere): receiveAnchor(isThere: isThere)
         case .standing: receiveStanding()
         case .examination: receiveExamination()
         case .search(let search): receive(search)
@@ -229,12 +240,25 @@ final class StreamReader: RedisLinkUser {
 
     private func receiveEvents() -> Bool {
         while true {
-            switch entries.next(link.replies) {
+            let batch = pending ?? PendingBatch(capacity: 0)
+            pending = batch
+            let stop = batch.append(link.replies, by: &entries, limit: Self.batchBytes)
+            if let stretch = entries.takeStretch() {
+                unsure.read(stretch.count, first: stretch.first, last: stretch.last)
+            }
+            switch stop {
             case .needMore:
                 return true
-            case .entry(let id, let data):
-                take(id, data)
+            case .full:
+                closeBatch()
+                if withheldBytes >= Self.maximumWithheld {
+                    commit()
+                    handOn()
+                }
+            case .skipped(let id, let reason):
+                assembler.skip(id, reason)
             case .end:
+                newest = entries.takeNewest()
                 closeBatch()
                 goOnToCheck()
                 return false
@@ -252,17 +276,8 @@ final class StreamReader: RedisLinkUser {
         }
     }
 
-    private func take(_ id: StreamID, _ data: UnsafeRawBufferPointer?) {
-        unsure.read(id)
-        assembler.append(id, data, to: &pending)
-        if entries.entriesLeft == 0 { newest = data.map { (id, [UInt8]($0)) } }
-        guard let bytes = pending?.byteCount, bytes >= Self.batchBytes else { return }
-        closeBatch()
-        if withheldBytes >= Self.maximumWithheld { commit() }
-    }
-
     private func closeBatch() {
-        guard let ended = pending.take() else { return }
+        guard let ended = pending.take(), ended.count > 0 else { return }
         withheldBytes += ended.byteCount
         withheld.append(ended)
     }
@@ -271,23 +286,23 @@ final class StreamReader: RedisLinkUser {
         if !isChecked {
             wasVerified()
         } else if continuity.anchor != nil {
-            phase = .following(.anchor(StreamEntryDecoder(.range), isThere: false))
+            anchorEntries = StreamEntryDecoder(.range)
+            phase = .following(.anchor(isThere: false))
         } else {
             phase = .following(.standing)
         }
     }
 
-    private func receiveAnchor(_ decoder: StreamEntryDecoder, isThere: Bool) -> Bool {
-        var decoder = decoder
+    private func receiveAnchor(isThere: Bool) -> Bool {
         var isThere = isThere
         while true {
-            switch decoder.next(link.replies) {
+            switch anchorEntries.next(link.replies) {
             case .needMore:
-                phase = .following(.anchor(decoder, isThere: isThere))
+                phase = .following(.anchor(isThere: isThere))
                 return true
             case .entry(let id, let data):
                 guard let anchor = continuity.anchor, let data, id == anchor.id else { continue }
-                isThere = data.elementsEqual(anchor.data)
+                isThere = anchor.holds(data)
             case .end, .empty:
                 if isThere { wasVerified() } else { examine() }
                 return false
@@ -318,11 +333,25 @@ final class StreamReader: RedisLinkUser {
         if isChecked { lastCheck = loop.now }
         link.answered()
         announce()
+        let isFull = unsure.readCount - continuity.readCount >= readCount
         commit()
+        guard isFull else {
+            handOn()
+            return readOn()
+        }
+        // There is more, and Redis can get it together while what is here is delivered.
         readOn()
+        guard burst.goesOn(bytes: verified.reduce(0) { $0 + $1.byteCount }, now: .now()) else { return handOn() }
+        if burstTimer == nil {
+            burstTimer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: Burst.maximumMilliseconds)) {
+                [weak self] in
+                self?.burstTimer = nil
+                self?.handOn()
+            }
+        }
     }
 
-    /// Hands on what was read.
+    /// It is sure that nothing is missing in and before what was read.
     private func commit() {
         let read = unsure.lastID
         loop.counters.eventsRead += unsure.readCount - continuity.readCount
@@ -332,12 +361,24 @@ final class StreamReader: RedisLinkUser {
         guard !withheld.isEmpty else { return }
         let age = WallClock.nowMilliseconds() - Int64(clamping: read.milliseconds)
         loop.counters.streamLagMilliseconds = Int(max(age, 0))
-        for batch in withheld { feed.append(batch) }
+        verified += withheld
         withheld = []
         withheldBytes = 0
     }
 
-    /// Forgets what was read and not handed on: it will be read again.
+    /// Hands on what is sure.
+    private func handOn() {
+        guard !verified.isEmpty else { return }
+        if let burstTimer { loop.events.cancel(burstTimer) }
+        burstTimer = nil
+        let batches = verified
+        verified = []
+        let start = MonotonicTime.now()
+        feed.append(batches)
+        burst.delivered(inMilliseconds: MonotonicTime.now().milliseconds(since: start))
+    }
+
+    /// Forgets what was read and is not sure: it will be read again.
     private func discard() {
         pending = nil
         withheld = []
@@ -349,6 +390,7 @@ final class StreamReader: RedisLinkUser {
     // MARK: Another stream
 
     private func examine() {
+        handOn()
         discard()
         standing = StandingReader()
         phase = .following(.examination)

@@ -34,21 +34,40 @@ public struct CommandTemplate: Sendable {
 
     /// The command for this ID.
     public func command(_ id: StreamID) -> Command {
-        withUnsafeTemporaryAllocation(byteCount: StreamID.maximumTextLength, alignment: 1) { text in
-            let length = id.write(into: text)
-            var bytes = pieces[0]
-            bytes.reserveCapacity(pieces.reduce(0) { $0 + $1.count + length + 8 })
+        var bytes: [UInt8] = []
+        append(id, to: &bytes)
+        return Command(formatted: bytes, key: key)
+    }
+
+    /// Appends the command for this ID, as it is sent.
+    public func append(_ id: StreamID, to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(byteCount: Self.maximumArgument, alignment: 1) { text in
+            let argument = Self.write(id, into: text)
+            bytes.append(contentsOf: pieces[0])
             for piece in pieces.dropFirst() {
-                bytes.append(UInt8(ascii: "$"))
-                // An ID has 3 to 41 bytes.
-                if length >= 10 { bytes.append(UInt8(ascii: "0") + UInt8(length / 10)) }
-                bytes.append(UInt8(ascii: "0") + UInt8(length % 10))
-                bytes.append(contentsOf: [0x0D, 0x0A])
-                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[..<length]))
-                bytes.append(contentsOf: [0x0D, 0x0A])
+                bytes.append(contentsOf: argument)
                 bytes.append(contentsOf: piece)
             }
-            return Command(formatted: bytes, key: key)
         }
+    }
+
+    /// `$<length>`, the ID and two line ends.
+    private static let maximumArgument = 1 + 2 + 2 + StreamID.maximumTextLength + 2
+
+    private static func write(_ id: StreamID, into bytes: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        let start = 5
+        let length = id.write(into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]))
+        // An ID has 3 to 41 bytes: a digit or two before it.
+        var begin = start - 3
+        bytes[begin] = UInt8(ascii: "0") + UInt8(length % 10)
+        if length >= 10 {
+            begin -= 1
+            bytes[begin] = UInt8(ascii: "0") + UInt8(length / 10)
+        }
+        begin -= 1
+        bytes[begin] = UInt8(ascii: "$")
+        let end = start + length
+        (bytes[start - 2], bytes[start - 1], bytes[end], bytes[end + 1]) = (0x0D, 0x0A, 0x0D, 0x0A)
+        return UnsafeRawBufferPointer(rebasing: bytes[begin..<end + 2])
     }
 }

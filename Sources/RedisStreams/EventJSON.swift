@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// The one look at an event's JSON: is it a valid object, and whose is it?
@@ -69,17 +70,6 @@ extension EventJSON.Malformation: Error {}
 private struct EventScanner {
     typealias Malformation = EventJSON.Malformation
 
-    private enum Expecting {
-        case value
-        /// Behind `[`.
-        case valueOrEnd
-        /// Behind `{`.
-        case nameOrEnd
-        /// Behind a comma in an object.
-        case name
-        case commaOrEnd
-    }
-
     private enum Found {
         case nothing
         case string(Range<Int>, hasEscapes: Bool)
@@ -89,8 +79,6 @@ private struct EventScanner {
     private let data: UnsafeRawBufferPointer
     private var position = 0
     private var containers = ContainerStack()
-    /// The value that comes is that of the top level's `channel_id`.
-    private var isChannelNext = false
     private var channel = Found.nothing
 
     init(_ data: UnsafeRawBufferPointer) { self.data = data }
@@ -100,12 +88,7 @@ private struct EventScanner {
         guard position < data.count, data[position] == UInt8(ascii: "{") else { throw .notAnObject }
         position += 1
         containers.push(isObject: true)
-        var expecting = Expecting.nameOrEnd
-        while containers.depth > 0 {
-            skipSpace()
-            guard position < data.count else { throw .endsEarly }
-            expecting = try step(expecting, data[position])
-        }
+        try scanContainers()
         skipSpace()
         guard position == data.count else { throw .syntax(offset: position) }
         switch channel {
@@ -118,49 +101,88 @@ private struct EventScanner {
         }
     }
 
+    /// From behind the first brace to behind the last one.
     @inline(__always)
-    private mutating func step(_ expecting: Expecting, _ byte: UInt8) throws(Malformation) -> Expecting {
-        switch expecting {
-        case .nameOrEnd where byte == UInt8(ascii: "}"), .valueOrEnd where byte == UInt8(ascii: "]"):
-            return close()
-        case .nameOrEnd, .name:
-            guard byte == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
-            try scanName()
-            return .value
-        case .value, .valueOrEnd:
-            return try scanValue(byte)
-        case .commaOrEnd:
-            if byte == UInt8(ascii: ",") {
+    private mutating func scanContainers() throws(Malformation) {
+        /// Nothing stands in the innermost container yet, so it may end here.
+        var mayEnd = true
+        while true {
+            // A member's name, or an element.
+            var byte = try next()
+            var isChannel = false
+            if mayEnd, byte == (containers.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
                 position += 1
-                return containers.isObject ? .name : .value
+                containers.pop()
+            } else {
+                if containers.isObject {
+                    guard byte == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
+                    let (name, hasEscapes) = try scanString()
+                    guard try next() == UInt8(ascii: ":") else { throw .syntax(offset: position) }
+                    position += 1
+                    if containers.depth == 1 { isChannel = isChannelName(name, hasEscapes) }
+                    byte = try next()
+                }
+                if byte == UInt8(ascii: "\"") {
+                    let (range, hasEscapes) = try scanString()
+                    if isChannel { channel = .string(range, hasEscapes: hasEscapes) }
+                } else {
+                    if isChannel { channel = .somethingElse }
+                    if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") {
+                        guard containers.depth < EventJSON.maximumDepth else { throw .tooDeep(offset: position) }
+                        position += 1
+                        containers.push(isObject: byte == UInt8(ascii: "{"))
+                        mayEnd = true
+                        continue
+                    }
+                    try scanScalarValue(byte)
+                }
             }
-            guard byte == (containers.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
-                throw .syntax(offset: position)
+            // A comma, or the ends of what is open.
+            while true {
+                if containers.depth == 0 { return }
+                let byte = try next()
+                position += 1
+                if byte == UInt8(ascii: ",") { break }
+                guard byte == (containers.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+                    throw .syntax(offset: position - 1)
+                }
+                containers.pop()
             }
-            return close()
+            mayEnd = false
+        }
+    }
+
+    /// The byte behind any space.
+    @inline(__always)
+    private mutating func next() throws(Malformation) -> UInt8 {
+        // Mostly there is one space, or none.
+        if position < data.count, data[position] == 0x20 { position += 1 }
+        if position < data.count, data[position] > 0x20 { return data[position] }
+        skipSpace()
+        guard position < data.count else { throw .endsEarly }
+        return data[position]
+    }
+
+    private mutating func scanScalarValue(_ byte: UInt8) throws(Malformation) {
+        switch byte {
+        case UInt8(ascii: "t"): try scanLiteral("true")
+        case UInt8(ascii: "f"): try scanLiteral("false")
+        case UInt8(ascii: "n"): try scanLiteral("null")
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try scanNumber()
+        default: throw .syntax(offset: position)
         }
     }
 
     @inline(__always)
-    private mutating func close() -> Expecting {
-        position += 1
-        containers.pop()
-        return .commaOrEnd
-    }
-
-    @inline(__always)
-    private mutating func scanName() throws(Malformation) {
-        let (name, hasEscapes) = try scanString()
-        skipSpace()
-        guard position < data.count else { throw .endsEarly }
-        guard data[position] == UInt8(ascii: ":") else { throw .syntax(offset: position) }
-        position += 1
-        if containers.depth == 1 { isChannelNext = isChannelName(name, hasEscapes) }
-    }
-
     private func isChannelName(_ name: Range<Int>, _ hasEscapes: Bool) -> Bool {
         let wanted: StaticString = "channel_id"
-        guard hasEscapes else { return name.count == wanted.utf8CodeUnitCount && holds(wanted, at: name.lowerBound) }
+        guard hasEscapes else {
+            guard name.count == wanted.utf8CodeUnitCount else { return false }
+            let start = data.loadUnaligned(fromByteOffset: name.lowerBound, as: UInt64.self)
+            let end = data.loadUnaligned(fromByteOffset: name.upperBound - 2, as: UInt16.self)
+            // "channel_" and "id"
+            return UInt64(littleEndian: start) == 0x5F6C_656E_6E61_6863 && UInt16(littleEndian: end) == 0x6469
+        }
         // `\uXXXX` for each letter is the longest spelling; what is longer is not worth decoding.
         guard name.count <= 6 * wanted.utf8CodeUnitCount, let decoded = JSONEscapes.decode(data, name) else {
             return false
@@ -171,32 +193,6 @@ private struct EventScanner {
     private func holds(_ text: StaticString, at offset: Int) -> Bool {
         guard offset + text.utf8CodeUnitCount <= data.count, let base = data.baseAddress else { return false }
         return memcmp(base + offset, text.utf8Start, text.utf8CodeUnitCount) == 0
-    }
-
-    @inline(__always)
-    private mutating func scanValue(_ byte: UInt8) throws(Malformation) -> Expecting {
-        let isChannel = isChannelNext
-        isChannelNext = false
-        if byte == UInt8(ascii: "\"") {
-            let (range, hasEscapes) = try scanString()
-            if isChannel { channel = .string(range, hasEscapes: hasEscapes) }
-            return .commaOrEnd
-        }
-        if isChannel { channel = .somethingElse }
-        switch byte {
-        case UInt8(ascii: "{"), UInt8(ascii: "["):
-            guard containers.depth < EventJSON.maximumDepth else { throw .tooDeep(offset: position) }
-            position += 1
-            let isObject = byte == UInt8(ascii: "{")
-            containers.push(isObject: isObject)
-            return isObject ? .nameOrEnd : .valueOrEnd
-        case UInt8(ascii: "t"): try scanLiteral("true")
-        case UInt8(ascii: "f"): try scanLiteral("false")
-        case UInt8(ascii: "n"): try scanLiteral("null")
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try scanNumber()
-        default: throw .syntax(offset: position)
-        }
-        return .commaOrEnd
     }
 
     private mutating func skipSpace() {
@@ -271,27 +267,12 @@ private struct EventScanner {
         }
     }
 
-    /// Passes over bytes that mean nothing special, eight at a time.
+    /// Passes over bytes that mean nothing special.
     @inline(__always)
     private mutating func skipPlain() {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let tops: UInt64 = 0x8080_8080_8080_8080
-        while position + 8 <= data.count {
-            let word = UInt64(littleEndian: data.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-            // A top bit is set in each byte that is a quote or a backslash (zero after the exclusive or), below 0x20,
-            // or not ASCII; false ones, from a borrow, stand only behind a true one.
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            let special =
-                ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)
-                | word
-            let marks = special & tops
-            if marks != 0 {
-                position += marks.trailingZeroBitCount / 8
-                return
-            }
-            position += 8
-        }
+        guard position < data.count, let base = data.baseAddress else { return }
+        // Sound: it reads no further than the length it is given.
+        position += sluice_plain_length(base + position, data.count - position)
     }
 
     private mutating func scanEscape() throws(Malformation) {

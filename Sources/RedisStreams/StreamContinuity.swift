@@ -1,4 +1,5 @@
 public import EventLog
+import Glibc
 
 /// Whether the global stream still is the one that was read, and nothing was removed from it unread.
 ///
@@ -11,6 +12,17 @@ public struct StreamContinuity: Sendable {
     public struct Anchor: Equatable, Sendable {
         public let id: StreamID
         public let data: [UInt8]
+
+        /// Whether an entry with its ID has the same bytes.
+        public func holds(_ other: UnsafeRawBufferPointer) -> Bool {
+            // Sound: both have as many bytes as are compared.
+            data.withUnsafeBytes { data in
+                guard data.count == other.count, let mine = data.baseAddress, let others = other.baseAddress else {
+                    return data.count == other.count
+                }
+                return memcmp(mine, others, data.count) == 0
+            }
+        }
     }
 
     public enum Verdict: Equatable, Sendable {
@@ -54,12 +66,15 @@ public struct StreamContinuity: Sendable {
     }
 
     /// An entry was read.
-    public mutating func read(_ id: StreamID) {
-        if isMissing { firstID = id }
+    public mutating func read(_ id: StreamID) { read(1, first: id, last: id) }
+
+    /// Some entries in a row were read, at least one.
+    public mutating func read(_ count: Int, first: StreamID, last: StreamID) {
+        if isMissing { firstID = first }
         isFresh = false
-        readCount += 1
-        lastID = id
-        added = added.map { $0 + 1 }
+        readCount += count
+        lastID = last
+        added = added.map { $0 + UInt64(count) }
         isMissing = false
     }
 

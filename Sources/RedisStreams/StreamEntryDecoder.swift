@@ -1,7 +1,7 @@
 public import EventLog
 
 /// Takes the entries out of an answer to `XREAD` of one stream, or to `XRANGE` or `XREVRANGE`, while it is still arriving:
-/// a reply of a thousand large events never stands in memory whole.
+/// a reply of a thousand large events never stands in memory whole. The entries are read where the socket has put them.
 public struct StreamEntryDecoder {
     /// What the entries are wrapped in.
     public enum Shape: Sendable {
@@ -31,6 +31,16 @@ public struct StreamEntryDecoder {
         case entries(left: Int)
     }
 
+    /// The entry that is arriving: what was looked at already need not be looked at again.
+    private struct Arriving {
+        /// How far it was read, from its beginning.
+        var position = 0
+        var id = StreamID.zero
+        /// Names and values that are still to come; nil as long as their number is not known.
+        var fieldsLeft: Int?
+        var data: Range<Int>?
+    }
+
     static let dataField = Array("data".utf8)
 
     /// Entries of this reply that were not handed out yet; 0 behind its last one.
@@ -42,10 +52,7 @@ public struct StreamEntryDecoder {
     }
 
     private var phase = Phase.head
-    /// Tokens at the head of the tape that were handed out.
-    private var consumed = 0
-    /// The parser has nothing more to give before the next bytes, or before the reply was taken to its end.
-    private var progress: ReplyReader.Progress?
+    private var arriving = Arriving()
     private let shape: Shape
 
     public init(_ shape: Shape = .xread) { self.shape = shape }
@@ -60,120 +67,116 @@ public struct StreamEntryDecoder {
 
     /// The next event. After ``Event/needMore`` call it again when the reader was fed.
     public mutating func next(_ reader: ReplyReader) -> Event {
-        while true {
-            if let event = decode(reader.tape) { return event }
-            switch progress {
-            case .needMore:
-                release(reader.tape)
-                progress = nil
-                return .needMore
-            case .complete:
-                // All tokens of a reply are there, and still it is not what was expected.
-                return .protocolError("Redis answered \(command) with something else than entries")
-            case .failed(let text):
-                return .protocolError(text)
-            case nil:
-                progress = reader.advance()
+        let bytes = reader.beginInPlace()
+        var taken = 0
+        let event = next(bytes, &taken)
+        reader.drop(taken)
+        switch event {
+        case .protocolError(let text): reader.fail(text)
+        case .end, .empty, .error: reader.trim()
+        case .needMore, .entry: break
+        }
+        return event
+    }
+
+    /// The next event in `bytes` from `taken` on, which is moved behind what is no longer needed.
+    @inline(__always)
+    mutating func next(_ bytes: UnsafeRawBufferPointer?, _ taken: inout Int) -> Event {
+        guard let bytes else { return .protocolError("Redis sent something that is no reply before") }
+        do throws(EntryParser.Stop) {
+            if case .entries(let left) = phase, left > 0 { return try entry(bytes, &taken, left) }
+            return try headOrEnd(bytes, &taken)
+        } catch {
+            switch error {
+            case .needMore: return .needMore
+            case .noReply(let text): return .protocolError("Redis sent something that is no reply: \(text)")
+            case .stranger:
+                return .protocolError("Redis answered \(command) with something else than a stream's entries")
             }
         }
     }
 
-    private mutating func release(_ tape: ReplyTape) {
-        tape.dropFirst(consumed)
-        consumed = 0
-    }
-
-    private mutating func finish(_ tape: ReplyTape) {
-        release(tape)
-        phase = .head
-        progress = nil
-    }
-
-    private mutating func decode(_ tape: ReplyTape) -> Event? {
-        switch phase {
-        case .head: decodeHead(tape)
-        case .entries(let left): left > 0 ? decodeEntry(tape, left) : decodeEnd(tape)
+    /// `*1 *2 <stream> *n` or `*n`, a null or an error; and the end behind the last entry, for which nothing stands.
+    private mutating func headOrEnd(
+        _ bytes: UnsafeRawBufferPointer, _ taken: inout Int
+    ) throws(EntryParser.Stop) -> Event {
+        if case .entries = phase {
+            phase = .head
+            return .end
         }
-    }
-
-    /// `*1 *2 <stream> *n` or `*n`, a null or an error.
-    private mutating func decodeHead(_ tape: ReplyTape) -> Event? {
-        let tokens = tape.tokens
-        guard consumed < tokens.count else { return nil }
-        switch tokens[consumed] {
-        case .null:
-            guard isComplete else { return nil }
-            consumed += 1
-            finish(tape)
-            return .empty
-        case .error(let offset, let length):
-            guard isComplete else { return nil }
-            let text = String(decoding: tape.bytes(offset, length), as: UTF8.self)
-            consumed += 1
-            finish(tape)
+        var parser = EntryParser(bytes, at: taken)
+        switch parser.next {
+        case nil: throw .needMore
+        case UInt8(ascii: "-"):
+            let text = try parser.error()
+            taken = parser.position
             return .error(text)
-        case .array(let count) where shape == .range:
-            consumed += 1
-            phase = .entries(left: count)
-            return decode(tape)
-        case .array(count: 1):
-            guard tokens.count >= consumed + 4 else { return nil }
-            guard case .array(count: 2) = tokens[consumed + 1], case .string = tokens[consumed + 2],
-                case .array(let count) = tokens[consumed + 3]
-            else { return .protocolError("Redis answered \(command) with something else than a stream's entries") }
-            consumed += 4
-            phase = .entries(left: count)
-            return decode(tape)
-        case .array, .string, .status, .integer:
-            return .protocolError("Redis answered \(command) with something else than a stream's entries")
+        case UInt8(ascii: "$"):
+            guard try parser.string() == nil else { throw .stranger }
+            taken = parser.position
+            return .empty
+        default:
+            break
         }
+        guard let outer = try parser.array() else {
+            taken = parser.position
+            return .empty
+        }
+        var count = outer
+        if shape == .xread {
+            guard outer == 1 else { throw .stranger }
+            guard try parser.array() == 2, try parser.string() != nil, let entries = try parser.array() else {
+                throw .stranger
+            }
+            count = entries
+        }
+        taken = parser.position
+        phase = .entries(left: count)
+        arriving = Arriving()
+        return count > 0 ? try entry(bytes, &taken, count) : try headOrEnd(bytes, &taken)
     }
-
-    private var isComplete: Bool { progress == .complete }
 
     /// `*2 <id> *2k <name> <value> …`
-    private mutating func decodeEntry(_ tape: ReplyTape, _ left: Int) -> Event? {
-        let tokens = tape.tokens
-        guard tokens.count >= consumed + 3 else { return nil }
-        guard case .array(count: 2) = tokens[consumed], case .string(let offset, let length) = tokens[consumed + 1],
-            let id = StreamID(text: tape.bytes(offset, length))
-        else { return .protocolError("Redis answered \(command) with an entry that has no ID") }
-        var data: UnsafeRawBufferPointer?
-        var end = consumed + 3
-        switch tokens[consumed + 2] {
-        case .null:
-            break
-        case .array(let count):
-            end += count
-            guard tokens.count >= end else { return nil }
-            data = Self.data(tape, tokens[consumed + 3..<end])
-        case .string, .status, .error, .integer:
-            return .protocolError("Redis answered \(command) with an entry that has no fields")
+    @inline(__always)
+    private mutating func entry(
+        _ bytes: UnsafeRawBufferPointer, _ taken: inout Int, _ left: Int
+    ) throws(EntryParser.Stop) -> Event {
+        let start = taken
+        var parser = EntryParser(bytes, at: start + arriving.position)
+        if arriving.fieldsLeft == nil {
+            guard try parser.array() == 2, let place = try parser.string(),
+                let id = StreamID(text: UnsafeRawBufferPointer(rebasing: bytes[place]))
+            else { throw .stranger }
+            arriving.id = id
+            arriving.fieldsLeft = try parser.array() ?? 0
+            arriving.position = parser.position - start
         }
-        consumed = end
-        phase = .entries(left: left - 1)
-        return .entry(id: id, data: data)
-    }
-
-    private static func data(_ tape: ReplyTape, _ fields: ArraySlice<ReplyTape.Token>) -> UnsafeRawBufferPointer? {
-        for index in stride(from: fields.startIndex, to: fields.endIndex - 1, by: 2) {
-            guard case .string(let offset, let length) = fields[index],
-                case .string(let valueOffset, let valueLength) = fields[index + 1]
-            else { continue }
-            if length == dataField.count, tape.bytes(offset, length).elementsEqual(dataField) {
-                return tape.bytes(valueOffset, valueLength)
+        while let fields = arriving.fieldsLeft, fields > 0 {
+            let name = try parser.string()
+            if fields > 1 {
+                let value = try parser.string()
+                if arriving.data == nil, let name, let value, isData(bytes, name) {
+                    arriving.data = (value.lowerBound - start)..<(value.upperBound - start)
+                }
             }
+            arriving.fieldsLeft = max(fields - 2, 0)
+            arriving.position = parser.position - start
         }
-        return nil
+        taken = parser.position
+        phase = .entries(left: left - 1)
+        let found = arriving
+        arriving = Arriving()
+        let data = found.data.map {
+            UnsafeRawBufferPointer(rebasing: bytes[start + $0.lowerBound..<start + $0.upperBound])
+        }
+        return .entry(id: found.id, data: data)
     }
 
-    private mutating func decodeEnd(_ tape: ReplyTape) -> Event? {
-        // Fields that are arrays themselves put more on the tape than was counted.
-        guard consumed == tape.tokens.count else {
-            return .protocolError("Redis answered \(command) with more than a stream's entries")
-        }
-        guard isComplete else { return nil }
-        finish(tape)
-        return .end
+    @inline(__always)
+    private func isData(_ bytes: UnsafeRawBufferPointer, _ name: Range<Int>) -> Bool {
+        guard name.count == 4 else { return false }
+        let word = bytes.loadUnaligned(fromByteOffset: name.lowerBound, as: UInt32.self)
+        // "data"
+        return UInt32(littleEndian: word) == 0x6174_6164
     }
 }

@@ -67,6 +67,24 @@ struct LiveTests {
         }
     }
 
+    @Test(
+        "replies that are full are delivered together, in order and each event once, whatever the log holds",
+        arguments: [1024, 20_000, 64 << 20], [1, 7])
+    func fullReplies(historyBytes: Int, count: Int) throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway(redis: redis) {
+            $0.redisStreamReadCount = count
+            $0.historyBytes = historyBytes
+        }.open()
+        let sockets = try (0..<6).map { index in
+            try WebSocketClient(port: gateway.port, channel: "c\(index % 3)", receiveBuffer: index == 0 ? 4096 : nil)
+        }
+        try redis.burst(1500, channels: 3)
+        for (index, socket) in sockets.enumerated() {
+            try socket.expect(try redis.texts(of: "c\(index % 3)"), "socket \(index)")
+        }
+    }
+
     @Test("more events of a channel at once than one gathered write takes arrive in order")
     func manyAtOnce() throws {
         let redis = try RedisProcess()

@@ -90,7 +90,7 @@ struct RedisServerTests {
         for (index, entry) in decoded.dropLast().enumerated() { #expect(entry == .entry("1-\(index + 1)", data)) }
         #expect(decoded.last == .end)
         #expect(reads >= 8 * 16)
-        #expect(redis.reader.tape.footprint <= 512 * 1024)
+        #expect(redis.reader.footprint <= 512 * 1024)
 
         var count = 0
         let range = try redis.command(.xrange(stream: Self.text("s"), from: .zero, to: .max, count: 100))

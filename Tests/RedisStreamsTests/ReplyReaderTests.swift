@@ -139,7 +139,7 @@ struct ReplyReaderTests {
         case .needMore, .protocolError: break
         case .reply(let reply): Issue.record("\(reply) out of an announcement")
         }
-        #expect(reader.tape.footprint < 64 * 1024)
+        #expect(reader.footprint < 64 * 1024)
         // Room for what other tests do meanwhile.
         #expect(processMemory().reserved - before < 256 * 1024 * 1024)
     }
@@ -187,7 +187,7 @@ struct ReplyReaderTests {
                 return
             }
         }
-        #expect(reader.tape.footprint <= 512 * 1024)
+        #expect(reader.footprint <= 512 * 1024)
         // All of them would be 500 MB.
         #expect(processMemory().resident - before < 200 * 1024 * 1024)
     }
@@ -200,14 +200,14 @@ struct ReplyReaderTests {
             Issue.record("a whole reply was not read")
             return
         }
-        #expect(reader.tape.footprint <= 512 * 1024)
+        #expect(reader.footprint <= 512 * 1024)
         reader.feed(Array("*200000\r\n".utf8) + [UInt8](String(repeating: ":1\r\n", count: 200_000).utf8))
         guard case .reply(.array(let parts)) = reader.nextReply() else {
             Issue.record("a whole reply was not read")
             return
         }
         #expect(parts.count == 200_000)
-        #expect(reader.tape.footprint <= 768 * 1024)
+        #expect(reader.footprint <= 768 * 1024)
     }
 
     @Test("random replies come through whole and in pieces", arguments: 0..<20)
