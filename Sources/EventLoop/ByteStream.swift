@@ -1,6 +1,6 @@
 public import Glibc
 
-/// One non-blocking stream socket, connected or connecting: TCP or Unix, plain or as a TLS client.
+/// One non-blocking stream socket, connected or connecting: TCP or Unix, plain or over TLS, as a client or as a server.
 ///
 /// Owns its descriptor: `close()`, or the last release, closes it (deregister it from its loop first). Confined to one
 /// thread.
@@ -32,7 +32,7 @@ public final class ByteStream {
     /// The descriptor, to register it with a loop; -1 after `close()`.
     public private(set) var descriptor: Int32
     var phase: Phase
-    private(set) var tls: TLSSession?
+    var tls: TLSSession?
     /// Where it connects to, for sentences.
     let target: SocketAddress?
 

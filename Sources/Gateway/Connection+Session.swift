@@ -11,8 +11,7 @@ extension Connection {
     /// Who may come in.
     struct Admitted {
         var channel: Channel
-        /// When its token is no longer good, leeway included.
-        var expiresAt: MonotonicTime
+        var lifetime: Lifetime
     }
 
     enum Admission {
@@ -36,9 +35,10 @@ extension Connection {
         }
         switch verification {
         case .accepted(let identity):
-            return .admitted(
-                Admitted(
-                    channel: Channel(identity.channel), expiresAt: loop.context.expiry(of: identity, now: loop.now)))
+            let lifetime = Lifetime(
+                now: loop.now, expiresAt: loop.context.expiry(of: identity, now: loop.now),
+                maxAge: Int64(loop.context.settings.maxConnectionAgeMs), share: Double.random(in: 0..<1))
+            return .admitted(Admitted(channel: Channel(identity.channel), lifetime: lifetime))
         case .refused(let refusal): return .refused(.token(refusal))
         }
     }
@@ -77,7 +77,7 @@ extension Connection {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
-            arrival: loop.log.lastID, arrivedAt: loop.now, expiresAt: admitted.expiresAt)
+            arrival: loop.log.lastID, arrivedAt: loop.now, lifetime: admitted.lifetime)
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
         loop.countSession(session.encoding)
@@ -118,7 +118,7 @@ extension Connection {
 
     func checkSession(_ now: MonotonicTime) {
         guard let subscriber else { return }
-        if subscriber.expiresAt <= now { return end(.expired) }
+        if subscriber.lifetime.end <= now { return end(subscriber.lifetime.reason) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {
         case .webSocket(let session): checkLiveness(session, now)
@@ -133,7 +133,7 @@ extension Connection {
             case .webSocket(let session): session.liveness.nextDeadline(loop.context.liveness)
             case .eventStream(let session): session.heartbeat.due
             }
-        return min(next, subscriber.expiresAt, subscriber.drainAt ?? .distantFuture)
+        return min(next, subscriber.lifetime.end, subscriber.drainAt ?? .distantFuture)
     }
 
     /// Says good-bye at that time.

@@ -29,6 +29,7 @@ final class Connection: ReadinessHandler {
     let token: UInt64
     var registration: Registration?
     var phase = Phase.http
+    var security: Security
     var output = PendingOutput()
     /// The beginning of a head that has not arrived whole; empty otherwise.
     var partialHead: [UInt8] = []
@@ -36,7 +37,7 @@ final class Connection: ReadinessHandler {
     var subscriber: Subscriber?
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
-    private var isReadingPaused = false
+    private(set) var isReadingPaused = false
     /// When this connection must be looked at; the loop's wheel holds a token for it.
     var deadline: MonotonicTime
     var scheduledFor: MonotonicTime?
@@ -49,6 +50,7 @@ final class Connection: ReadinessHandler {
         self.loop = loop
         self.stream = stream
         self.peer = peer
+        security = loop.certificates == nil ? .plain : .awaitingHello
         token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))
         headParser = RequestHeadParser(limits: loop.context.headLimits)
         deadline = loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout)
@@ -74,6 +76,7 @@ final class Connection: ReadinessHandler {
         let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
+            if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) }
             if gather.encoding == .eventStream, case .eventStream(let session)? = subscriber?.session {
                 session.heartbeat.wrote(now: loop.now)
             }
@@ -130,30 +133,37 @@ final class Connection: ReadinessHandler {
         end(.init(error))
     }
 
-    private var isAwaitingWritable = false
+    private(set) var isAwaitingWritable = false
 
-    private func updateInterest(awaitingWritable: Bool) {
+    func updateInterest(awaitingWritable: Bool) {
         isAwaitingWritable = awaitingWritable
         // A peer that asks without reading the answers is not read from until it does.
         isReadingPaused = awaitingWritable && phase == .http
         guard let registration else { return }
         var interest: Interest = isReadingPaused ? [] : .read
-        if awaitingWritable { interest.insert(.write) }
+        if awaitingWritable { interest.formUnion(stream.writeInterest) }
+        interest.formUnion(stream.interestNeeded)
         loop.events.modify(registration, interest: interest)
     }
 
     // MARK: Input
 
     func handle(_ ready: Ready) {
+        if security != .plain { return handleSecure() }
         if isAwaitingWritable, ready.contains(.writable) || ready.contains(.error) || ready.contains(.hangup) {
-            flush()
-            // Requests that were put aside until the peer had read its answers.
-            if phase == .http, output.isEmpty, !partialHead.isEmpty {
-                receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
-            }
+            goOnWriting()
         }
         guard phase != .closed, !isReadingPaused else { return }
         if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
+    }
+
+    /// The socket may take more now.
+    func goOnWriting() {
+        flush()
+        // Requests that were put aside until the peer had read its answers.
+        if phase == .http, output.isEmpty, !partialHead.isEmpty {
+            receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        }
     }
 
     /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
@@ -162,7 +172,7 @@ final class Connection: ReadinessHandler {
     /// answer.
     private static let requestBytesPerTurn = 8192
 
-    private func readAll() {
+    func readAll() {
         for _ in 0..<Self.readsPerTurn {
             guard phase != .closed, !isReadingPaused else { return }
             let isRequest = phase == .http
@@ -176,6 +186,8 @@ final class Connection: ReadinessHandler {
             case .wouldBlock:
                 return
             case .endOfStream:
+                // A TLS client that waits for the answer to its close_notify is given it.
+                if stream.isSecure { stream.shutdownWrite() }
                 return end(.client)
             case .failed(let error):
                 return end(error.code == ECONNRESET ? .client : .init(error))
@@ -229,7 +241,7 @@ final class Connection: ReadinessHandler {
     func finishAfterFlush() {
         guard phase != .closed, phase != .lingering else { return }
         endsWhenFlushed = true
-        if output.isEmpty { linger() }
+        if output.isEmpty, !stream.hasUnsentOutput { linger() }
     }
 
     /// Closing a socket with unread input resets it, and the peer may lose our last words: so read on until it closes.
@@ -261,6 +273,7 @@ final class Connection: ReadinessHandler {
     func checkDeadline(_ now: MonotonicTime) {
         switch phase {
         case .http:
+            countUnfinishedHandshake()
             // Who has not read its last answer will not read this one: it is not told.
             if partialHead.isEmpty || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
         case .open:

@@ -16,6 +16,7 @@ public final class Gateway: Sendable {
     public let loopCount: Int
     private let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
+    private let certificates: ServerCertificates?
     private let drainMs: Int
     private let logger: Logger
 
@@ -24,8 +25,8 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - settings: validated ones.
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
-    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
-    ///     blocked in the calling thread (``blockSignals()``).
+    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, and SIGHUP reloads
+    ///     it (``reload()``). They must be blocked in the calling thread (``blockSignals()``).
     public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
@@ -33,6 +34,7 @@ public final class Gateway: Sendable {
         port = listeners[0].localPort
         loopCount = count
         drainMs = settings.drainMs
+        certificates = context.certificateFiles
         self.logger = logger
 
         var loops: [GatewayLoop] = []
@@ -46,7 +48,8 @@ public final class Gateway: Sendable {
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
+                try Self.handleSignals(
+                    on: loops[0].events, mailboxes, drainMs: settings.drainMs, context.certificateFiles, logger)
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -71,8 +74,18 @@ public final class Gateway: Sendable {
             "listening",
             metadata: [
                 "host": "\(settings.host.isEmpty ? "all addresses" : settings.host)", "port": "\(port)",
-                "eventLoops": "\(count)",
+                "eventLoops": "\(count)", "tls": "\(certificates != nil)",
             ])
+    }
+
+    /// Reads anew what may change while the gateway runs: the certificates of the port. Open connections stay as they are. If
+    /// a file cannot be used, the log says why, and what was read before stays in use.
+    public func reload() { Self.reload(certificates, mailboxes, logger) }
+
+    private static func reload(
+        _ certificates: ServerCertificates?, _ mailboxes: [Mailbox<LoopMessage>], _ logger: Logger
+    ) {
+        certificates?.reload(to: mailboxes, logger)
     }
 
     /// Begins the orderly stop: sockets are told to go, spread over `drainMs`, new ones are refused.
@@ -106,22 +119,24 @@ public final class Gateway: Sendable {
         return collected.wait(milliseconds: 60_000)
     }
 
-    /// Blocks SIGTERM and SIGINT in this thread and those it starts, so that they reach the gateway as events. To be
+    /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, so that they reach the gateway as events. To be
     /// called at the start of the process.
     public static func blockSignals() throws(GatewayError) {
         Signals.ignoreBrokenPipe()
         do {
-            try Signals.block([SIGTERM, SIGINT])
+            try Signals.block([SIGTERM, SIGINT, SIGHUP])
         } catch {
             throw GatewayError("signals cannot be blocked: \(error)")
         }
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ certificates: ServerCertificates?,
+        _ logger: Logger
     ) throws(SystemError) {
         var received = 0
-        try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
+        try Signals.deliver([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
+            guard signal != SIGHUP else { return reload(certificates, mailboxes, logger) }
             received += 1
             guard received == 1 else {
                 logger.notice("a second signal: ending at once")

@@ -12,6 +12,10 @@ struct GatewayContext: Sendable {
     let verifier: Verifier
     /// For all connections to Redis and its sentinels; nil: without TLS.
     let redisTLS: TLSClientContext?
+    /// What the listening port begins with; nil: it speaks plain HTTP.
+    let certificates: TLSServerContext?
+    /// Where those come from.
+    let certificateFiles: ServerCertificates?
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let limits: ConnectionLimits
@@ -31,6 +35,13 @@ struct GatewayContext: Sendable {
         } catch {
             throw GatewayError("libcrypto cannot check tokens: \(error)")
         }
+        certificateFiles = ServerCertificates(settings.tls)
+        do {
+            certificates = try certificateFiles?.load()
+        } catch {
+            throw GatewayError(error.description)
+        }
+        for warning in certificates?.warnings ?? [] { logger.warning("\(warning)") }
         redisTLS = try Self.makeRedisTLS(settings.redis)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)

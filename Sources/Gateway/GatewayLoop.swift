@@ -61,6 +61,11 @@ final class GatewayLoop {
     private var sharedFrames = SharedFrames()
     let date = HTTPDate()
 
+    /// What the port shows TLS clients; nil: it speaks plain HTTP.
+    private(set) var certificates: TLSServerContext?
+    /// Of all TLS connections.
+    let recordBuffer = TLSRecordBuffer()
+
     var now: MonotonicTime { events.now }
     var logger: Logger { context.logger }
 
@@ -80,6 +85,7 @@ final class GatewayLoop {
         }
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
+        certificates = context.certificates
         inbox.loop = self
     }
 
@@ -120,6 +126,8 @@ final class GatewayLoop {
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0
+        case .certificates(let context):
+            certificates = context
         case .drain:
             startDraining()
         case .stop:

@@ -37,8 +37,13 @@ struct PendingOutput {
         case failed(SystemError)
     }
 
-    /// Writes what it can.
+    /// Writes what it can, what the stream itself still holds first.
     mutating func flush(to stream: ByteStream) -> Flushed {
+        switch stream.flushTaken() {
+        case .wrote: break
+        case .wouldBlock: return .blocked
+        case .failed(let error): return .failed(error)
+        }
         while var rest = tail {
             let outcome =
                 if rest.prefix.isEmpty {
@@ -75,6 +80,6 @@ struct PendingOutput {
         }
         control = []
         controlOffset = 0
-        return .all
+        return stream.hasUnsentOutput ? .blocked : .all
     }
 }

@@ -40,8 +40,7 @@ final class Subscriber {
 
     let session: Session
     var gaps = GapNotices.unwanted
-    /// When its token is no longer good, leeway included.
-    let expiresAt: MonotonicTime
+    let lifetime: Lifetime
     /// When it is told that the gateway is going, once that is so.
     var drainAt: MonotonicTime?
     /// It is in its channel no more: nothing further is sent to it.
@@ -59,13 +58,13 @@ final class Subscriber {
 
     init(
         connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, arrivedAt: MonotonicTime,
-        expiresAt: MonotonicTime
+        lifetime: Lifetime
     ) {
         self.arrivedAt = arrivedAt
         self.arrival = arrival
         self.connection = connection
         self.members = members
         self.session = session
-        self.expiresAt = expiresAt
+        self.lifetime = lifetime
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import EventLog
+import Gateway
 import RedisStreams
 
 struct Check: ParsableCommand {
@@ -27,6 +28,12 @@ struct Check: ParsableCommand {
         }
         if !loaded.hasUnknownKeys { StandardOutput.write("Configuration: valid, from \(Self.sources(of: loaded)).") }
 
+        let tls = Gateway.tlsFindings(settings)
+        for sentence in tls.problems + tls.warnings { StandardError.write(sentence) }
+        if tls.problems.isEmpty, let file = settings.tls.certificateFile {
+            StandardOutput.write("TLS: the port speaks it, with the certificate in \(file).")
+        }
+
         let waiter = try Waiter()
         do {
             let redis = try RedisClient(settings.redis, waiter: waiter)
@@ -36,6 +43,9 @@ struct Check: ParsableCommand {
         }
         guard !loaded.hasUnknownKeys else {
             throw CommandFailure("The configuration has keys that are not known (see above).")
+        }
+        guard tls.problems.isEmpty else {
+            throw CommandFailure("The files of TLS cannot be used (see above).")
         }
         StandardOutput.write("All is well.")
     }

@@ -66,6 +66,14 @@ struct ListeningOptions: SettingsOptions {
     @Option(key: "eventLoops") var eventLoops: Override?
 }
 
+struct TLSOptions: SettingsOptions {
+    @Option(key: "tls.certificateFile") var certificateFile: Override?
+    @Option(key: "tls.keyFile") var keyFile: Override?
+    @Option(key: "tls.additionalCertificateFiles") var additionalCertificateFiles: Override?
+    @Option(key: "tls.additionalKeyFiles") var additionalKeyFiles: Override?
+    @Option(key: "tls.minimumVersion") var minimumVersion: Override?
+}
+
 struct LoggingOptions: SettingsOptions {
     @Option(key: "logLevel") var logLevel: Override?
     @Option(key: "logToFile") var logToFile: Override?
@@ -112,6 +120,7 @@ struct TokenOptions: SettingsOptions {
 struct ConnectionOptions: SettingsOptions {
     @Option(key: "allowedOrigins") var allowedOrigins: Override?
     @Option(key: "closeOnTokenExpiry") var closeOnTokenExpiry: Override?
+    @Option(key: "maxConnectionAgeMs") var maxConnectionAgeMs: Override?
     @Option(key: "maxConnectionsPerChannel") var maxConnectionsPerChannel: Override?
     @Option(key: "maxTotalConnections") var maxTotalConnections: Override?
     @Option(key: "socketResponseTimeoutMs") var socketResponseTimeoutMs: Override?
@@ -126,6 +135,7 @@ struct ConnectionOptions: SettingsOptions {
 /// All of them: what `serve` takes, and `check` so that it can judge the same command line.
 struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Listening") var listening: ListeningOptions
+    @OptionGroup(title: "TLS") var tls: TLSOptions
     @OptionGroup(title: "Redis") var redis: RedisOptions
     @OptionGroup(title: "Reading and replay") var reading: ReadingOptions
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
@@ -134,7 +144,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
-        let groups: [any SettingsOptions] = [listening, redis, reading, tokens, connections, logging, statsd]
+        let groups: [any SettingsOptions] = [listening, tls, redis, reading, tokens, connections, logging, statsd]
         return groups.flatMap(\.overrides)
     }
 }
