@@ -29,6 +29,15 @@ extension Key {
             "The keys to tls.additionalCertificateFiles, in the same order"),
         Key("tls.minimumVersion", .tlsVersion(\.tls.minimumVersion), "The oldest TLS version that clients may speak"),
 
+        Key(
+            "proxyProtocol", .boolean(\.proxyProtocol),
+            "Each connection begins with a header of the PROXY protocol, version 1 or 2 (before TLS), from one of trustedProxies, if there are any"
+        ),
+        Key(
+            "trustedProxies", .strings(\.trustedProxies),
+            "Addresses and ranges (10.0.0.0/8) of proxies that are believed when they say whom they speak for, also in X-Forwarded-For; for the log"
+        ),
+
         Key("logLevel", .logLevel(\.logLevel), "The least severe level that is logged"),
         Key("logToFile", .boolean(\.logToFile), "Log to the file logFilename as well"),
         Key("logFilename", .string(\.logFilename), "The log file"),

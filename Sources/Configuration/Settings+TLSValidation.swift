@@ -37,7 +37,7 @@ extension Settings {
 
     /// What of it works and is most likely not meant.
     func tlsRemarks() -> [(kind: Warning.Kind, key: String, message: String)] {
-        guard tls.certificateFile == nil else { return [] }
+        guard tls.certificateFile == nil, tls.minimumVersion != Settings().tls.minimumVersion else { return [] }
         return [
             (
                 .doubtfulValue, "tls.minimumVersion",

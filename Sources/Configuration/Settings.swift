@@ -78,6 +78,10 @@ public struct Settings: Sendable, Equatable {
     public var eventLoops = 0
     /// TLS on the listening port.
     public var tls = TLS()
+    /// Each connection begins with a header of the PROXY protocol.
+    public var proxyProtocol = false
+    /// Proxies that are believed when they say whom they speak for: addresses, or ranges such as `10.0.0.0/8`.
+    public var trustedProxies: [String] = []
 
     /// The least severe level that is logged.
     public var logLevel = LogLevel.info

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A connected stream that becomes the server's side of a TLS connection.
+/// A connected stream that becomes a TLS connection.
 ///
 /// The rules are those of a client's (see ``ByteStream``), and one more: a write that is complete may still have a record on
 /// its way. Then ``hasUnsentOutput`` is true, and when the stream is ready for ``writeInterest``, ``flushTaken()`` goes on.
@@ -21,14 +21,32 @@ extension ByteStream {
     /// Looks at the first byte and leaves it where it is. For a stream that was not read from.
     public func peekFirstByte() -> FirstByte {
         var byte: UInt8 = 0
+        return withUnsafeMutableBytes(of: &byte) { buffer in
+            switch peek(into: buffer) {
+            case .bytes: .byte(buffer[0])
+            case .wouldBlock: .wouldBlock
+            case .endOfStream: .endOfStream
+            case .failed(let error): .failed(error)
+            }
+        }
+    }
+
+    /// Looks at what has come, at most the buffer's size, and leaves it where it is. For a plain stream.
+    public func peek(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         while true {
-            let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
-            if count > 0 { return .byte(byte) }
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK))
+            if count > 0 { return .bytes(count) }
             if count == 0 { return .endOfStream }
             let code = errno
             if code == EINTR { continue }
             return code == EAGAIN ? .wouldBlock : .failed(SystemError(operation: "read", code: code))
         }
+    }
+
+    /// How many bytes must be there before the stream counts as readable (`SO_RCVLOWAT`; 1 at first): for who has peeked at too
+    /// few and waits for more. The peer's end is told in any case.
+    public func setLowWaterMark(_ count: Int) {
+        _ = SocketOptions.set(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
     }
 
     /// Begins the server's side of a TLS handshake on a connected plain stream; `finishConnecting` goes on with it.
@@ -37,6 +55,14 @@ extension ByteStream {
     public func startTLS(_ context: TLSServerContext, buffer: TLSRecordBuffer) throws(SystemError) {
         tls = try TLSSession(accepting: context, descriptor: descriptor, buffer: buffer)
         phase = .handshaking(.read)
+    }
+
+    /// Begins the client's side of a TLS handshake on a connected plain stream; `finishConnecting` goes on with it.
+    ///
+    /// - Parameter serverName: whom the certificate must be for.
+    public func startTLS(_ context: TLSClientContext, serverName: String) throws(SystemError) {
+        tls = try TLSSession(context, descriptor: descriptor, serverName: serverName)
+        phase = .handshaking(.write)
     }
 
     /// After a handshake that failed: what still comes can be read as it is, up to the peer's end, so that the alert that was

@@ -108,10 +108,10 @@ final class TLSCertificate {
                 description: "The key file \(path) is encrypted; a key without a passphrase is expected (openssl pkey "
                     + "-in … -out … takes it off), readable to the gateway's user alone.")
         }
-        let isEmpty = ERR_GET_REASON(code) == PEM_R_NO_START_LINE
+        let isUnknown = ERR_GET_REASON(code) == PEM_R_NO_START_LINE || reason == "unsupported"
         throw TLSError(
             description: "The key file \(path) could not be read (a PEM key is expected): "
-                + (isEmpty ? "it holds no private key" : reason ?? "OpenSSL gave no reason") + ".")
+                + (isUnknown ? "it holds no private key that OpenSSL knows" : reason ?? "OpenSSL gave no reason") + ".")
     }
 
     /// OpenSSL would ask on the terminal and wait there. Notes in its argument, a `Bool`, that it was asked.

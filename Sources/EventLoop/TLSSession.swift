@@ -89,6 +89,9 @@ final class TLSSession {
     }
 
     deinit {
+        // OpenSSL would forbid to resume the session of a connection that ended without close_notify; TLS 1.1 gave that up (RFC
+        // 4346 section 7.2.1), since it is how networks end connections.
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN)
         SSL_free(ssl)
         bio.free()
     }

@@ -8,10 +8,21 @@ extension Connection {
     enum Security {
         /// The port speaks plain HTTP, or it turned out that the peer does not speak TLS.
         case plain
+        /// The header of the PROXY protocol has not come whole.
+        case awaitingProxyHeader
         /// No byte has come: nothing was made for TLS yet, so that who only connects costs no more than elsewhere.
         case awaitingHello
         case handshaking
         case established
+    }
+
+    /// Readiness of a connection that is not, or not yet, a plain one.
+    func handleBeforePlain(_ ready: Ready) {
+        if security == .awaitingProxyHeader {
+            guard takeProxyHeader(ready) else { return }
+            if security == .plain { return handle(ready) }
+        }
+        handleSecure()
     }
 
     /// Readiness, in the order that TLS wants: reading may have to write, and writing to read.

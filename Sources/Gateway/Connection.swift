@@ -24,7 +24,9 @@ final class Connection: ReadinessHandler {
 
     unowned let loop: GatewayLoop
     let stream: ByteStream
-    let peer: SocketAddress
+    /// Whom it comes from, as far as proxies that are believed have said so.
+    var peer: SocketAddress
+    var isFromTrustedProxy: Bool
     /// Its descriptor, and a serial number that tells it from others that had the descriptor before.
     let token: UInt64
     var registration: Registration?
@@ -50,7 +52,10 @@ final class Connection: ReadinessHandler {
         self.loop = loop
         self.stream = stream
         self.peer = peer
-        security = loop.certificates == nil ? .plain : .awaitingHello
+        security =
+            loop.context.settings.proxyProtocol
+            ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
+        isFromTrustedProxy = loop.context.proxies.contains(peer)
         token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))
         headParser = RequestHeadParser(limits: loop.context.headLimits)
         deadline = loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout)
@@ -149,7 +154,7 @@ final class Connection: ReadinessHandler {
     // MARK: Input
 
     func handle(_ ready: Ready) {
-        if security != .plain { return handleSecure() }
+        if security != .plain { return handleBeforePlain(ready) }
         if isAwaitingWritable, ready.contains(.writable) || ready.contains(.error) || ready.contains(.hangup) {
             goOnWriting()
         }

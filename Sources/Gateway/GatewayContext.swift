@@ -16,6 +16,7 @@ struct GatewayContext: Sendable {
     let certificates: TLSServerContext?
     /// Where those come from.
     let certificateFiles: ServerCertificates?
+    let proxies: TrustedProxies
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let limits: ConnectionLimits
@@ -43,6 +44,7 @@ struct GatewayContext: Sendable {
         }
         for warning in certificates?.warnings ?? [] { logger.warning("\(warning)") }
         redisTLS = try Self.makeRedisTLS(settings.redis)
+        proxies = try TrustedProxies(settings.trustedProxies)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
         limits = ConnectionLimits(

@@ -64,6 +64,8 @@ struct ListeningOptions: SettingsOptions {
     @Option(key: "port") var port: Override?
     @Option(key: "host") var host: Override?
     @Option(key: "eventLoops") var eventLoops: Override?
+    @Option(key: "proxyProtocol") var proxyProtocol: Override?
+    @Option(key: "trustedProxies") var trustedProxies: Override?
 }
 
 struct TLSOptions: SettingsOptions {

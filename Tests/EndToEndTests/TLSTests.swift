@@ -34,7 +34,9 @@ struct TLSTests {
 
         let check = try SluiceProcess(["check"], environment: environment)
         #expect(try check.exitStatus() == 0, "\(check.standardError)")
-        #expect(check.standardOutput.contains("TLS: the port speaks it, with the certificate in \(directory.path)/tls.pem."))
+        #expect(
+            check.standardOutput.contains("TLS: the port speaks it, with the certificate in \(directory.path)/tls.pem.")
+        )
 
         let process = try SluiceProcess(["serve"], environment: environment)
         let authority = try Certificates.shared().authority
@@ -47,7 +49,8 @@ struct TLSTests {
         }
         let tail = try SluiceProcess(
             [
-                "tail", "--channel", "alpha", "--url", "wss://localhost:\(port)", "--ca-file", authority, "--last-id", "1-1",
+                "tail", "--channel", "alpha", "--url", "wss://localhost:\(port)", "--ca-file", authority, "--last-id",
+                "1-1",
                 "--count", "2",
             ], environment: environment)
         try redis.publish("alpha", sampleEvent("alpha", "one"))

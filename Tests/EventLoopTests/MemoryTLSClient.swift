@@ -30,6 +30,8 @@ final class MemoryTLSClient {
     }
 
     deinit {
+        // Its session stays resumable.
+        SSL_set_shutdown(session, SSL_SENT_SHUTDOWN)
         SSL_free(session)
         SSL_CTX_free(context)
     }

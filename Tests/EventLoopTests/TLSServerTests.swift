@@ -232,12 +232,12 @@ struct TLSServerTests {
             Issue.record("no problem was found")
         } catch {
             let expected = [
-                "The certificate file /nowhere/a.pem could not be read: No such file or directory.",
-                "The key file /nowhere/a.key could not be read: No such file or directory.",
+                "The certificate file /nowhere/a.pem could not be read: No such file or directory",
+                "The key file /nowhere/a.key could not be read: No such file or directory",
                 "The key file \(other) does not belong to the certificate in \(files.certificateFile)",
                 "The certificate file \(files.keyFile) could not be read (PEM certificates are expected): it holds no certificate.",
-                "The key file \(files.certificateFile) could not be read (a PEM key is expected): it holds no private key.",
-                "The certificate file \(directory) could not be read: Is a directory.",
+                "The key file \(files.certificateFile) could not be read (a PEM key is expected): it holds no private key that OpenSSL knows.",
+                "The certificate file \(directory) could not be read: Is a directory",
             ]
             #expect(error.sentences.count == expected.count)
             for (sentence, text) in zip(error.sentences, expected) { #expect(sentence.hasPrefix(text)) }

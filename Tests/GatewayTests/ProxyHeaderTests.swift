@@ -71,7 +71,8 @@ struct ProxyHeaderTests {
             "PROXY TCP4 192.0.2.1 198.51.100.7 -1 443\r\n", "PROXY TCP4 192.0.2.1 198.51.100.7 056 443\r\n",
             "PROXY TCP4 192.0.2.1 198.51.100.7 56324 \r\n", "PROXY TCP4 localhost 198.51.100.7 56324 443\r\n",
             "PROXY UDP4 192.0.2.1 198.51.100.7 56324 443\r\n", "PROXX", "\u{16}\u{3}\u{1}", "\r\n\r\nx",
-            "PROXY UNKNOWN " + String(repeating: "x", count: 92) + "\r\n", "PROXY UNKNOWN" + String(repeating: " ", count: 94),
+            "PROXY UNKNOWN " + String(repeating: "x", count: 92) + "\r\n",
+            "PROXY UNKNOWN" + String(repeating: " ", count: 94),
         ])
     func wrongLine(text: String) {
         guard case .invalid(let sentence) = parse(text) else {

@@ -75,15 +75,15 @@ struct TLSSessionTests {
         let slow = try WebSocketClient(port: gateway.port, channel: "alpha", receiveBuffer: 4096, tls: gateway.tls)
         let quick = try gateway.connect("alpha")
         var ids: [String] = []
-        for number in 0..<300 {
+        for number in 0..<250 {
             let (_, id) = try redis.publish("alpha", event(number, bytes: 32_000))
             ids.append(id)
             #expect(eventID(try quick.event()) == id)
         }
-        #expect(try gateway.figures().figures.deliveries < 600, "the slow one cannot have had them all")
-        #expect(try slow.events(300, deadline: Deadline(seconds: 60)).map(eventID) == ids)
+        #expect(try gateway.figures().figures.deliveries < 500, "the slow one cannot have had them all")
+        for id in ids { #expect(eventID(try slow.event(deadline: Deadline(seconds: 60))) == id) }
         #expect(try slow.barrier() == [])
-        #expect(try gateway.figures().figures.deliveries == 600)
+        #expect(try gateway.figures().figures.deliveries == 500)
     }
 
     @Test("every session after the first is resumed, whatever loop it comes to")

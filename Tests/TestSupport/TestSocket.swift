@@ -14,21 +14,25 @@ public final class TestSocket {
     public static func connect(
         port: UInt16, receiveBuffer: Int32? = nil, tls: TLSClientContext
     ) throws -> TestSocket {
-        guard let address = SocketAddress(literal: "127.0.0.1", port: port) else { throw Failure("no address") }
-        let stream = try ByteStream.connect(to: address, tls: tls, serverName: "localhost")
-        let made = TestSocket(stream.descriptor)
-        made.secure = stream
-        if var size = receiveBuffer {
-            setsockopt(stream.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        }
+        let made = try connect(port: port, receiveBuffer: receiveBuffer)
+        try made.startTLS(tls)
+        return made
+    }
+
+    /// Completes the TLS handshake with a server whose certificate is for `localhost`.
+    public func startTLS(_ tls: TLSClientContext) throws {
+        guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else { throw Failure("fcntl: errno \(errno)") }
+        let stream = ByteStream(owning: Descriptor(owning: descriptor))
+        secure = stream
+        try stream.startTLS(tls, serverName: "localhost")
         let deadline = Deadline()
         while true {
             switch stream.finishConnecting() {
-            case .connected: return made
+            case .connected: return
             case .failed(let sentence): throw Failure(sentence)
             case .inProgress(let interest):
                 let events = interest.contains(.write) ? POLLOUT : POLLIN
-                try made.wait(for: Int16(events), deadline, "the TLS handshake was not complete")
+                try wait(for: Int16(events), deadline, "the TLS handshake was not complete")
             }
         }
     }
