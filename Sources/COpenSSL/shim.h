@@ -10,6 +10,7 @@
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -57,6 +58,7 @@ static inline int sluice_EVP_MAC_CTX_set_hmac_sha256(EVP_MAC_CTX *context, unsig
     };
     return EVP_MAC_CTX_set_params(context, parameters);
 }
+static inline int sluice_EVP_PKEY_PUBLIC_KEY(void) { return EVP_PKEY_PUBLIC_KEY; }
 
 static inline void sluice_BIO_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void sluice_BIO_set_retry_write(BIO *bio) { BIO_set_retry_write(bio); }

@@ -53,7 +53,7 @@ final class Connection: ReadinessHandler {
         self.stream = stream
         self.peer = peer
         security =
-            loop.context.settings.proxyProtocol
+            loop.context.beginsWithProxyHeader
             ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
         isFromTrustedProxy = loop.context.proxies.contains(peer)
         token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))

@@ -16,8 +16,8 @@ public final class Gateway: Sendable {
     public let loopCount: Int
     private let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
-    private let certificates: ServerCertificates?
     private let drainMs: Int
+    private let reloader: Reloader
     private let logger: Logger
 
     /// Opens the port and starts the loops; Redis is contacted from there, and need not be up.
@@ -25,16 +25,18 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - settings: validated ones.
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
-    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, and SIGHUP reloads
-    ///     it (``reload()``). They must be blocked in the calling thread (``blockSignals()``).
-    public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
+    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, and SIGHUP is
+    ///     ``reload()``. They must be blocked in the calling thread (``blockSignals()``).
+    ///   - source: where ``reload()`` finds the settings of then; nil: it reads the files that `settings` name.
+    public init(
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil
+    ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
         let listeners = try Self.listen(settings, count: count)
         port = listeners[0].localPort
         loopCount = count
         drainMs = settings.drainMs
-        certificates = context.certificateFiles
         self.logger = logger
 
         var loops: [GatewayLoop] = []
@@ -45,11 +47,13 @@ public final class Gateway: Sendable {
         }
         let mailboxes = loops.map(\.mailbox)
         self.mailboxes = mailboxes
+        reloader = Reloader(
+            source: source ?? { .success(settings) }, mailboxes: mailboxes,
+            ticketKeys: context.certificates == nil ? nil : context.ticketKeys, logger: logger)
 
         if handlesSignals {
             do {
-                try Self.handleSignals(
-                    on: loops[0].events, mailboxes, drainMs: settings.drainMs, context.certificateFiles, logger)
+                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger)
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -70,22 +74,14 @@ public final class Gateway: Sendable {
             }
         }
         self.threads = threads
+        context.tokenKeys.log(to: logger)
+        context.certificates?.log(to: logger)
         logger.info(
             "listening",
             metadata: [
                 "host": "\(settings.host.isEmpty ? "all addresses" : settings.host)", "port": "\(port)",
-                "eventLoops": "\(count)", "tls": "\(certificates != nil)",
+                "eventLoops": "\(count)", "tls": "\(context.certificates != nil)",
             ])
-    }
-
-    /// Reads anew what may change while the gateway runs: the certificates of the port. Open connections stay as they are. If
-    /// a file cannot be used, the log says why, and what was read before stays in use.
-    public func reload() { Self.reload(certificates, mailboxes, logger) }
-
-    private static func reload(
-        _ certificates: ServerCertificates?, _ mailboxes: [Mailbox<LoopMessage>], _ logger: Logger
-    ) {
-        certificates?.reload(to: mailboxes, logger)
     }
 
     /// Begins the orderly stop: sockets are told to go, spread over `drainMs`, new ones are refused.
@@ -97,6 +93,13 @@ public final class Gateway: Sendable {
         logger.info("draining", metadata: ["drainMs": "\(milliseconds)"])
         for mailbox in mailboxes { mailbox.post(.drain) }
     }
+
+    /// Reads again what may change while it runs: what tokens are checked with (`jwtAlgorithms`, `jwtSecret`,
+    /// `previousJwtSecrets`, `jwtChannelIdKey`, and the files of `jwtPublicKeyFiles`) and the certificates of the port. What
+    /// is new counts for new connections; open sockets stay. What is not good is logged, and changes nothing. Blocks while files are read.
+    /// - Returns: whether everything was good.
+    @discardableResult
+    public func reload() -> Bool { reloader.reload() }
 
     /// Stops without ceremony.
     public func stop() {
@@ -131,12 +134,14 @@ public final class Gateway: Sendable {
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ certificates: ServerCertificates?,
-        _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ reloader: Reloader, _ logger: Logger
     ) throws(SystemError) {
+        try Signals.deliver([SIGHUP], on: loop) { _ in
+            logger.info("reloading")
+            reloader.reloadInBackground()
+        }
         var received = 0
-        try Signals.deliver([SIGTERM, SIGINT, SIGHUP], on: loop) { signal in
-            guard signal != SIGHUP else { return reload(certificates, mailboxes, logger) }
+        try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
             received += 1
             guard received == 1 else {
                 logger.notice("a second signal: ending at once")

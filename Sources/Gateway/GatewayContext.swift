@@ -9,13 +9,14 @@ import RedisStreams
 struct GatewayContext: Sendable {
     let settings: Settings
     let logger: Logger
-    let verifier: Verifier
+    /// Those of the start; each loop holds the verifier that counts now.
+    let tokenKeys: TokenKeys
     /// For all connections to Redis and its sentinels; nil: without TLS.
     let redisTLS: TLSClientContext?
     /// What the listening port begins with; nil: it speaks plain HTTP.
-    let certificates: TLSServerContext?
-    /// Where those come from.
-    let certificateFiles: ServerCertificates?
+    let certificates: ServerCertificates?
+    /// What TLS sessions are resumed by, also after a reload.
+    let ticketKeys: TLSTicketKeys
     let proxies: TrustedProxies
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
@@ -29,22 +30,30 @@ struct GatewayContext: Sendable {
         self.settings = settings
         self.loopCount = loopCount
         self.logger = logger
-        let algorithms = settings.jwtAlgorithms.compactMap { Algorithm(name: $0) }
-        do {
-            let keys = try VerificationKeys(secrets: [settings.jwtSecret.reveal()], algorithms: algorithms)
-            verifier = Verifier(keys: keys, channelClaim: settings.jwtChannelIdKey)
-        } catch {
-            throw GatewayError("libcrypto cannot check tokens: \(error)")
+        // All that is wrong is told at once.
+        var sentences: [String] = []
+        func load<Value>(_ make: () throws(SettingsProblems) -> Value) -> Value? {
+            do {
+                return try make()
+            } catch {
+                sentences += error.sentences
+                return nil
+            }
         }
-        certificateFiles = ServerCertificates(settings.tls)
-        do {
-            certificates = try certificateFiles?.load()
-        } catch {
-            throw GatewayError(error.description)
+        let ticketKeys = TLSTicketKeys()
+        let tokenKeys = load { () throws(SettingsProblems) in try TokenKeys.load(settings) }
+        let certificates = load { () throws(SettingsProblems) in
+            try ServerCertificates.load(settings, ticketKeys: ticketKeys)
         }
-        for warning in certificates?.warnings ?? [] { logger.warning("\(warning)") }
+        let proxies = load { () throws(SettingsProblems) in try TrustedProxies(settings.trustedProxies) }
+        guard let tokenKeys, let certificates, let proxies else {
+            throw GatewayError(sentences.joined(separator: "\n"))
+        }
+        self.ticketKeys = ticketKeys
+        self.tokenKeys = tokenKeys
+        self.certificates = certificates
+        self.proxies = proxies
         redisTLS = try Self.makeRedisTLS(settings.redis)
-        proxies = try TrustedProxies(settings.trustedProxies)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
         limits = ConnectionLimits(
@@ -57,6 +66,7 @@ struct GatewayContext: Sendable {
             pingInterval: Int64(settings.pingSocketsIntervalMs),
             responseTimeout: Int64(settings.socketResponseTimeoutMs))
     }
+    var beginsWithProxyHeader: Bool { settings.proxyProtocol }
     var skew: Int64 { Int64(settings.producerSkewMs) }
     var globalStream: [UInt8] { Array((settings.redisStreamPrefix + "full").utf8) }
     func stream(of channel: [UInt8]) -> [UInt8] { Array(settings.redisStreamPrefix.utf8) + channel }
@@ -79,7 +89,7 @@ extension GatewayContext {
     /// When a token's socket is closed: at its `exp`, with the leeway that its handshake had.
     func expiry(of identity: Identity, now: MonotonicTime) -> MonotonicTime {
         guard settings.closeOnTokenExpiry, let expires = identity.expiresAtMilliseconds else { return .distantFuture }
-        let left = expires + verifier.leewayMilliseconds - WallClock.nowMilliseconds()
+        let left = expires + tokenKeys.verifier.leewayMilliseconds - WallClock.nowMilliseconds()
         return now.advanced(byMilliseconds: max(left, 0))
     }
 }

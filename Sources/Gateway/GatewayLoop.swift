@@ -1,6 +1,7 @@
 import Configuration
 import EventLog
 import EventLoop
+import JSONWebToken
 import Logging
 import Metrics
 
@@ -26,6 +27,8 @@ final class GatewayLoop {
     var log: EventLog
     var channels = ChannelTable()
     var counters = LoopCounters()
+    /// What tokens are checked with; replaced when the keys are loaded again.
+    private(set) var verifier: Verifier
     private(set) var availability = Availability.starting
     private(set) var isRedisConnected = false
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
@@ -77,6 +80,7 @@ final class GatewayLoop {
     init(context: GatewayContext, listener: Listener) throws(SystemError) {
         self.context = context
         self.listener = listener
+        verifier = context.tokenKeys.verifier
         let inbox = Inbox()
         self.inbox = inbox
         events = try EventLoop()
@@ -85,7 +89,7 @@ final class GatewayLoop {
         }
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
-        certificates = context.certificates
+        certificates = context.certificates?.context
         inbox.loop = self
     }
 
@@ -128,6 +132,8 @@ final class GatewayLoop {
             counters.redisConnected = connected ? 1 : 0
         case .certificates(let context):
             certificates = context
+        case .verifier(let verifier):
+            self.verifier = verifier
         case .drain:
             startDraining()
         case .stop:

@@ -1,5 +1,6 @@
 import EventLog
 import EventLoop
+import JSONWebToken
 import Metrics
 
 /// What loops tell each other: immutable values through mailboxes, nothing else is shared.
@@ -16,6 +17,8 @@ enum LoopMessage: Sendable {
     case redis(connected: Bool)
     /// For the connections that come from now on.
     case certificates(TLSServerContext)
+    /// Tokens are checked with this from now on.
+    case verifier(Verifier)
     case drain
     /// End at once, whatever is open.
     case stop

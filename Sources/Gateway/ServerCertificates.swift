@@ -1,60 +1,39 @@
 public import Configuration
 import EventLoop
-import Logging
 
-/// The certificates of the listening port: which files they come from, and the ticket keys that outlast a reload.
-///
-/// Safe to use from any thread: nothing in it changes.
-struct ServerCertificates: Sendable {
-    private let files: [TLSCertificateFiles]
-    private let minimumVersion: TLSServerContext.Version
-    private let ticketKeys = TLSTicketKeys()
+/// What the listening port shows TLS clients, made of the settings and of the files they name. Immutable.
+public struct ServerCertificates: Sendable {
+    let context: TLSServerContext
+    /// The files, for people.
+    public let description: String
+    /// What clients will not like, a sentence each.
+    public var notes: [String] { context.warnings }
 
-    /// Nil when the port speaks plain HTTP.
-    init?(_ settings: Settings.TLS) {
-        guard let certificateFile = settings.certificateFile, let keyFile = settings.keyFile else { return nil }
-        let additional = zip(settings.additionalCertificateFiles, settings.additionalKeyFiles)
-        files = ([(certificateFile, keyFile)] + additional).map {
-            TLSCertificateFiles(certificateFile: $0, keyFile: $1)
-        }
-        minimumVersion =
-            switch settings.minimumVersion {
-            case .tls12: .tls12
-            case .tls13: .tls13
-            }
+    /// Reads the files. Blocks for as long as their file systems do: not for a loop's thread.
+    /// - Parameter settings: validated ones.
+    /// - Returns: nil when the port speaks plain HTTP.
+    /// - Throws: everything that is wrong with any of the files.
+    public static func load(_ settings: Settings) throws(SettingsProblems) -> ServerCertificates? {
+        try load(settings, ticketKeys: TLSTicketKeys())
     }
 
-    /// Reads the files.
-    /// - Throws: everything that is wrong with them.
-    func load() throws(TLSProblems) -> TLSServerContext {
-        try TLSServerContext(files, minimumVersion: minimumVersion, ticketKeys: ticketKeys)
-    }
-
-    /// Reads the files anew and gives them to the loops, for the connections that come from then on. If anything is wrong with
-    /// them, what is there stays.
-    func reload(to mailboxes: [Mailbox<LoopMessage>], _ logger: Logger) {
+    /// - Parameter ticketKeys: the same at each reload, so that sessions outlast it.
+    static func load(
+        _ settings: Settings, ticketKeys: TLSTicketKeys
+    ) throws(SettingsProblems) -> ServerCertificates? {
+        let tls = settings.tls
+        guard let certificateFile = tls.certificateFile, let keyFile = tls.keyFile else { return nil }
+        let pairs = [(certificateFile, keyFile)] + zip(tls.additionalCertificateFiles, tls.additionalKeyFiles)
         do {
-            let context = try load()
-            for warning in context.warnings { logger.warning("\(warning)") }
-            for mailbox in mailboxes { mailbox.post(.certificates(context)) }
-            logger.info("reloaded the certificates", metadata: ["files": "\(files.map(\.certificateFile))"])
+            let context = try TLSServerContext(
+                pairs.map { TLSCertificateFiles(certificateFile: $0, keyFile: $1) },
+                minimumVersion: tls.minimumVersion == .tls12 ? .tls12 : .tls13, ticketKeys: ticketKeys)
+            let files = pairs.map(\.0).joined(separator: ", ")
+            return ServerCertificates(
+                context: context,
+                description: "\(pairs.count == 1 ? "the certificate" : "the certificates") in \(files)")
         } catch {
-            for sentence in error.sentences {
-                logger.error("the certificates were not reloaded, those of before stay in use: \(sentence)")
-            }
-        }
-    }
-}
-
-extension Gateway {
-    /// What is wrong with the files that the settings name for TLS on the listening port, and what their clients will not like:
-    /// sentences, both empty when all is well.
-    public static func tlsFindings(_ settings: Settings) -> (problems: [String], warnings: [String]) {
-        guard let certificates = ServerCertificates(settings.tls) else { return ([], []) }
-        do {
-            return ([], try certificates.load().warnings)
-        } catch {
-            return (error.sentences, [])
+            throw SettingsProblems(error.sentences)
         }
     }
 }

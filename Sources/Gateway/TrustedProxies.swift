@@ -5,13 +5,13 @@ struct TrustedProxies: Equatable {
     private let ranges: [AddressRange]
 
     /// - Throws: a sentence for each entry that is neither an address nor a range of them.
-    init(_ texts: [String]) throws(GatewayError) {
+    init(_ texts: [String]) throws(SettingsProblems) {
         ranges = texts.compactMap(AddressRange.init)
         guard ranges.count < texts.count else { return }
         let sentences = texts.filter { AddressRange($0) == nil }.map {
             "\"trustedProxies\" has \"\($0)\"; an address or a range such as 10.0.0.0/8 or 2001:db8::/32 was expected."
         }
-        throw GatewayError(sentences.joined(separator: " "))
+        throw SettingsProblems(sentences)
     }
 
     var isEmpty: Bool { ranges.isEmpty }

@@ -6,7 +6,7 @@ import RedisStreams
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check the configuration and the way to Redis, and say what was found.",
+        abstract: "Check the configuration, the keys of tokens and the way to Redis, and say what was found.",
         usage: "sluice check [--config <path>] [<settings as for serve>]",
         discussion: """
             Takes the same file, environment and flags as serve (see `sluice serve --help`). Ends with status 0 if the gateway would start and \
@@ -28,10 +28,16 @@ struct Check: ParsableCommand {
         }
         if !loaded.hasUnknownKeys { StandardOutput.write("Configuration: valid, from \(Self.sources(of: loaded)).") }
 
-        let tls = Gateway.tlsFindings(settings)
-        for sentence in tls.problems + tls.warnings { StandardError.write(sentence) }
-        if tls.problems.isEmpty, let file = settings.tls.certificateFile {
-            StandardOutput.write("TLS: the port speaks it, with the certificate in \(file).")
+        do throws(SettingsProblems) {
+            let keys = try TokenKeys.load(settings)
+            for note in keys.notes { StandardOutput.write("Note: \(note)") }
+            for description in keys.descriptions { StandardOutput.write("Key for tokens: \(description).") }
+            if let certificates = try ServerCertificates.load(settings) {
+                for note in certificates.notes { StandardError.write(note) }
+                StandardOutput.write("TLS: the port speaks it, with \(certificates.description).")
+            }
+        } catch {
+            throw CommandFailure(error.sentences)
         }
 
         let waiter = try Waiter()
@@ -43,9 +49,6 @@ struct Check: ParsableCommand {
         }
         guard !loaded.hasUnknownKeys else {
             throw CommandFailure("The configuration has keys that are not known (see above).")
-        }
-        guard tls.problems.isEmpty else {
-            throw CommandFailure("The files of TLS cannot be used (see above).")
         }
         StandardOutput.write("All is well.")
     }

@@ -7,7 +7,10 @@ struct AddressRangeTests {
     @Test(
         "a range has its addresses and no others",
         arguments: [
-            ("10.0.0.0/8", ["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"], ["9.255.255.255", "11.0.0.0", "::10.0.0.1"]),
+            (
+                "10.0.0.0/8", ["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"],
+                ["9.255.255.255", "11.0.0.0", "::10.0.0.1"]
+            ),
             ("192.0.2.7", ["192.0.2.7"], ["192.0.2.6", "192.0.2.8"]),
             ("192.0.2.7/32", ["192.0.2.7"], ["192.0.2.6"]),
             ("0.0.0.0/0", ["0.0.0.0", "255.255.255.255"], ["::1", "2001:db8::1"]),
@@ -22,7 +25,8 @@ struct AddressRangeTests {
         let range = try #require(AddressRange(text))
         for (addresses, expected) in [(inside, true), (outside, false)] {
             for address in addresses {
-                #expect(range.contains(try #require(SocketAddress(literal: address, port: 80))) == expected, "\(address)")
+                #expect(
+                    range.contains(try #require(SocketAddress(literal: address, port: 80))) == expected, "\(address)")
             }
         }
         #expect(!range.contains(try .unix(path: "/a")))
@@ -31,7 +35,8 @@ struct AddressRangeTests {
     @Test(
         "what is no range is refused",
         arguments: [
-            "", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8", "10.0.0.1/8", "10.0.0/8",
+            "", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8", "10.0.0.1/8",
+            "10.0.0/8",
             "::/129", "::1/127", "localhost", "10.0.0.0/ 8", "[::1]", "2001:db8::1/64", "/var/run/a",
         ])
     func refused(text: String) { #expect(AddressRange(text) == nil) }

@@ -1,6 +1,7 @@
 import COpenSSL
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import EventLoop
@@ -11,8 +12,9 @@ struct TLSServerTests {
     private let context: TLSServerContext
 
     init() throws {
-        let certificates = try TestCertificates.shared.get()
-        files = TLSCertificateFiles(certificateFile: certificates.server, keyFile: certificates.serverKey)
+        let certificates = try Certificates.shared()
+        files = TLSCertificateFiles(
+            certificateFile: certificates.file("redis.pem"), keyFile: certificates.file("redis.key"))
         context = try TLSServerContext([files], minimumVersion: .tls12, ticketKeys: TLSTicketKeys())
     }
 
@@ -219,7 +221,7 @@ struct TLSServerTests {
 
     @Test("everything that is wrong with the files is told at once, by their names")
     func problems() throws {
-        let directory = try TestCertificates.shared.get().directory
+        let directory = try Certificates.shared().directory
         let other = "\(directory)/other.key"
         let wrong = [
             TLSCertificateFiles(certificateFile: "/nowhere/a.pem", keyFile: "/nowhere/a.key"),

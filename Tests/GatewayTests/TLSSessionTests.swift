@@ -146,7 +146,7 @@ struct TLSSessionTests {
         try gateway.settle()
         #expect(
             gateway.log.lines.contains {
-                $0.hasPrefix("error the certificates were not reloaded") && $0.contains(files.keyFile)
+                $0.hasPrefix("error the certificates could not be loaded again") && $0.contains(files.keyFile)
             })
         #expect(try gateway.client().contains("subject=CN = renewed\n"))
     }
@@ -180,6 +180,6 @@ struct TLSSessionTests {
         try load.join()
         let written = try redis.entries().map(\.id)
         for client in clients { #expect(try client.events(throughText: "the last").map(eventID) == written) }
-        #expect(gateway.log.lines.count { $0.contains("reloaded the certificates") } == 10)
+        #expect(gateway.log.lines.count { $0.contains("the port speaks TLS") } == 11)
     }
 }

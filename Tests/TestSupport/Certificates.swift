@@ -3,7 +3,8 @@ import Synchronization
 
 /// Certificates made with the `openssl` command, once for all tests of the process.
 public struct Certificates: Sendable {
-    private let directory: String
+    /// Where they all are, each with a `.pem` and a `.key`.
+    public let directory: String
 
     /// Has signed all of the others but ``otherAuthority``.
     public var authority: String { "\(directory)/ca.pem" }
@@ -40,7 +41,7 @@ public struct Certificates: Sendable {
         let subjects = [
             ("server", "DNS:localhost,IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere.test"),
             ("client", "DNS:gateway.test"), ("wild", "DNS:*.wild.test,DNS:wild.test"),
-            ("renewed", "DNS:localhost,IP:127.0.0.1"),
+            ("renewed", "DNS:localhost,IP:127.0.0.1"), ("redis", "DNS:redis.test,DNS:*.wild.test,IP:127.0.0.1"),
         ]
         for (name, names) in subjects { try issue(name, names, days: 2) }
         // Since yesterday.
