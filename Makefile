@@ -27,7 +27,7 @@ build:
 	swift build $(CONFIGURATION_FLAGS) --product sluice
 
 test:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config openssl curl
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 

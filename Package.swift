@@ -88,7 +88,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Gateway", "Configuration", "JSONWebToken", "Metrics", "ServerSentEvents",
+                "Gateway", "Configuration", "EventLoop", "JSONWebToken", "Metrics", "ServerSentEvents",
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "sluice-benchTests",
             dependencies: [
-                "sluice-bench", "TestSupport", "Gateway", "EventLoop", "EventLog",
+                "sluice-bench", "TestSupport", "Gateway", "Configuration", "EventLoop", "EventLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -124,9 +124,11 @@ let package = Package(
         .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),
         .testTarget(
-            name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "COpenSSL"], swiftSettings: settings),
+            name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport", "CLinux", "COpenSSL"],
+            swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "sluice", "ServerSentEvents"], swiftSettings: settings),
+            name: "EndToEndTests", dependencies: ["TestSupport", "sluice", "EventLoop", "ServerSentEvents"],
+            swiftSettings: settings),
         // Real processes under real faults: DESIGN part 2 as a whole.
         .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice"], swiftSettings: settings),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: settings),

@@ -47,8 +47,17 @@ extension Key {
                 return refuse(raw, oneOf(LogLevel.allCases.map(\.rawValue)))
             }
             settings[keyPath: place] = value
+        case .tlsVersion(let place):
+            guard let value = Self.version(raw) else { return refuse(raw, oneOf(TLSVersion.allCases.map(\.rawValue))) }
+            settings[keyPath: place] = value
         }
         return []
+    }
+
+    /// A version looks like a number, and is written as one.
+    private static func version(_ raw: RawValue) -> TLSVersion? {
+        if case .json(.number(let text)) = raw { return TLSVersion(rawValue: text) }
+        return string(raw).flatMap { TLSVersion(rawValue: trimmed($0)) }
     }
 
     private func assign(_ raw: RawValue, to strings: inout [String]) -> [Finding] {

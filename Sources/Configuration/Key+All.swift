@@ -1,6 +1,8 @@
 extension Key {
     /// A day, the longest that any interval may be.
     private static let dayMs = 86_400_000
+    /// A month, the oldest that a connection may be asked to become.
+    private static let manyMs = 30 * dayMs
     /// The largest count of connections: more than a Linux process can have descriptors.
     private static let manyConnections = 2_147_483_647
     /// Whole numbers up to here survive JavaScript; for keys that are only accepted.
@@ -11,6 +13,30 @@ extension Key {
         Key("port", .port(\.port, 0...65_535), "TCP port to listen on; 0 takes any free one, and the log says which"),
         Key("host", .string(\.host), "Address to listen on; empty: all addresses, IPv6 and IPv4"),
         Key("eventLoops", .integer(\.eventLoops, 0...1024), "Threads that serve connections; 0: one per core"),
+
+        Key(
+            "tls.certificateFile", .optionalString(\.tls.certificateFile),
+            "PEM file of the certificate and its chain; set: the port speaks TLS (https://, wss://). Read anew on SIGHUP"
+        ),
+        Key(
+            "tls.keyFile", .optionalString(\.tls.keyFile),
+            "PEM file of the private key to tls.certificateFile, without a passphrase"),
+        Key(
+            "tls.additionalCertificateFiles", .strings(\.tls.additionalCertificateFiles),
+            "Further certificates, for the names that they list; the first is for all others"),
+        Key(
+            "tls.additionalKeyFiles", .strings(\.tls.additionalKeyFiles),
+            "The keys to tls.additionalCertificateFiles, in the same order"),
+        Key("tls.minimumVersion", .tlsVersion(\.tls.minimumVersion), "The oldest TLS version that clients may speak"),
+
+        Key(
+            "proxyProtocol", .boolean(\.proxyProtocol),
+            "Each connection begins with a header of the PROXY protocol, version 1 or 2 (before TLS), from one of trustedProxies, if there are any"
+        ),
+        Key(
+            "trustedProxies", .strings(\.trustedProxies),
+            "Addresses and ranges (10.0.0.0/8) of proxies that are believed when they say whom they speak for, also in X-Forwarded-For; for the log"
+        ),
 
         Key("logLevel", .logLevel(\.logLevel), "The least severe level that is logged"),
         Key("logToFile", .boolean(\.logToFile), "Log to the file logFilename as well"),
@@ -79,6 +105,10 @@ extension Key {
         Key("jwtCookieName", .string(\.jwtCookieName), "The cookie that carries the token"),
         Key("jwtChannelIdKey", .string(\.jwtChannelIdKey), "The claim that names the channel"),
         Key("closeOnTokenExpiry", .boolean(\.closeOnTokenExpiry), "Close an open socket when its token expires"),
+
+        Key(
+            "maxConnectionAgeMs", .integer(\.maxConnectionAgeMs, 0...manyMs),
+            "Close an open socket at this age, or up to a tenth earlier; its client comes back. 0: never"),
 
         Key(
             "socketResponseTimeoutMs", .integer(\.socketResponseTimeoutMs, 1...dayMs),

@@ -65,6 +65,7 @@ public struct Key: Sendable {
         case .strings: .strings
         case .secrets: .secrets
         case .logLevel: .choice(LogLevel.allCases.map(\.rawValue))
+        case .tlsVersion: .choice(TLSVersion.allCases.map(\.rawValue))
         }
     }
 
@@ -109,6 +110,7 @@ enum Slot: Sendable {
     case strings(Place<[String]>)
     case secrets(Place<[Secret]>)
     case logLevel(Place<LogLevel>)
+    case tlsVersion(Place<TLSVersion>)
 
     /// The value as JSON text. A secret's is never given: the default's, which is empty, stands for it.
     func json(in settings: Settings) -> String {
@@ -122,6 +124,7 @@ enum Slot: Sendable {
         case .secrets: "[]"
         case .strings(let place): "[" + settings[keyPath: place].map(quoted).joined(separator: ", ") + "]"
         case .logLevel(let place): quoted(settings[keyPath: place].rawValue)
+        case .tlsVersion(let place): quoted(settings[keyPath: place].rawValue)
         }
     }
 }

@@ -12,6 +12,7 @@ extension Settings {
         }
 
         if !host.isEmpty { expectHost(host, "host") }
+        findings += tlsFindings()
         expect(
             !logToFile || isPath(logFilename), "logFilename", "is \(shown(logFilename))", "a path (logToFile is set)")
         expectHost(statsd.host, "statsd.host")
@@ -64,6 +65,7 @@ extension Settings {
                     "\"redisStreamPrefix\" is empty: every stream in this database can be read as a channel."
                 ))
         }
+        remarks += tlsRemarks()
         remarks += redisRemarks()
         return remarks
     }

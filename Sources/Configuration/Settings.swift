@@ -56,12 +56,32 @@ public struct Settings: Sendable, Equatable {
         }
     }
 
+    /// TLS on the listening port.
+    public struct TLS: Sendable, Equatable {
+        /// PEM file of the certificate with its chain, or nil: the port speaks plain HTTP.
+        public var certificateFile: String?
+        /// PEM file of the private key to `certificateFile`; set when that is.
+        public var keyFile: String?
+        /// Further certificates, for the names they list; `certificateFile` is for all other names.
+        public var additionalCertificateFiles: [String] = []
+        /// The keys to `additionalCertificateFiles`: as many, in the same order.
+        public var additionalKeyFiles: [String] = []
+        /// The oldest version that is spoken.
+        public var minimumVersion = TLSVersion.tls12
+    }
+
     /// TCP port to listen on; 0 takes any free one.
     public var port: UInt16 = 8080
     /// Address to listen on; empty: all addresses, IPv6 and IPv4.
     public var host = ""
     /// Number of event loops; 0: one per core.
     public var eventLoops = 0
+    /// TLS on the listening port.
+    public var tls = TLS()
+    /// Each connection begins with a header of the PROXY protocol.
+    public var proxyProtocol = false
+    /// Proxies that are believed when they say whom they speak for: addresses, or ranges such as `10.0.0.0/8`.
+    public var trustedProxies: [String] = []
 
     /// The least severe level that is logged.
     public var logLevel = LogLevel.info
@@ -97,6 +117,8 @@ public struct Settings: Sendable, Equatable {
     public var jwtChannelIdKey = "channel"
     /// Close an open socket when its token expires.
     public var closeOnTokenExpiry = true
+    /// The greatest age of an open socket, in milliseconds; 0: no limit.
+    public var maxConnectionAgeMs = 0
 
     /// A peer that has not answered for so many milliseconds is dropped.
     public var socketResponseTimeoutMs = 60_000
@@ -149,6 +171,12 @@ public struct Settings: Sendable, Equatable {
     /// The shortest secret that is accepted, in bytes: the output of the smallest hash, below which RFC 7518
     /// (section 3.2) forbids it.
     public static let minimumSecretBytes = 32
+}
+
+/// Versions of TLS that can be asked for as the oldest.
+public enum TLSVersion: String, Sendable, CaseIterable {
+    case tls12 = "1.2"
+    case tls13 = "1.3"
 }
 
 /// Levels of the log, the least severe first.

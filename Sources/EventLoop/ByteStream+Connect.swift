@@ -18,12 +18,13 @@ extension ByteStream {
 
     /// Starts to connect as a TLS client; the handshake is part of `finishConnecting`.
     ///
-    /// - Parameter serverName: the host name (or IP literal) that was asked for: for SNI, and the one that the
-    ///   certificate must have.
+    /// - Parameters:
+    ///   - source: as without TLS.
+    ///   - serverName: the host name (or IP literal) that was asked for: for SNI, and the one that the certificate must have.
     public static func connect(
-        to address: SocketAddress, tls context: TLSClientContext, serverName: String
+        to address: SocketAddress, from source: SocketAddress? = nil, tls context: TLSClientContext, serverName: String
     ) throws(SystemError) -> ByteStream {
-        let attempt = try Attempt(address)
+        let attempt = try Attempt(address, from: source)
         let tls = try TLSSession(context, descriptor: attempt.descriptor.rawValue, serverName: serverName)
         let phase: Phase =
             switch attempt.phase {

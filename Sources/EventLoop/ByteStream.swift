@@ -1,6 +1,6 @@
 public import Glibc
 
-/// One non-blocking stream socket, connected or connecting: TCP or Unix, plain or as a TLS client.
+/// One non-blocking stream socket, connected or connecting: TCP or Unix, plain or over TLS, as a client or as a server.
 ///
 /// Owns its descriptor: `close()`, or the last release, closes it (deregister it from its loop first). Confined to one
 /// thread.
@@ -47,9 +47,18 @@ public final class ByteStream {
     /// The descriptor, to register it with a loop; -1 after `close()`.
     public private(set) var descriptor: Int32
     var phase: Phase
-    let particulars: Particulars?
+    var particulars: Particulars?
 
-    var tls: TLSSession? { particulars?.tls }
+    var tls: TLSSession? {
+        get { particulars?.tls }
+        set {
+            if let particulars {
+                particulars.tls = newValue
+            } else if let newValue {
+                particulars = Particulars(tls: newValue, target: nil)
+            }
+        }
+    }
 
     /// Takes over a plain socket that is connected. It must be non-blocking.
     public init(owning descriptor: consuming Descriptor) {

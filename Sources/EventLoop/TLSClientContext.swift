@@ -1,11 +1,14 @@
 import COpenSSL
+import Synchronization
 
 /// What all TLS connections of a client have in common: TLS 1.2 or later, and the authorities it trusts.
 ///
-/// `@unchecked Sendable`: the OpenSSL context is not changed after `init`, and OpenSSL counts references to it and
-/// guards its session cache with locks of its own, so sessions may be made from it on several threads at once.
+/// `@unchecked Sendable`: the OpenSSL context is not changed after `init`, OpenSSL counts references to it and guards what it
+/// shares with locks of its own, so sessions may be made from it on several threads at once; the last session is in a mutex.
 public final class TLSClientContext: @unchecked Sendable {
     let context: OpaquePointer
+    /// The session to go on from, if `resumes`; a reference of ours to it. An address, since pointers do not go into a mutex.
+    private let lastSession = Mutex<UInt>(0)
     /// Whether the certificate must be for the name that is connected to. Its chain is checked in any case.
     public let verifyHostname: Bool
 
@@ -14,8 +17,11 @@ public final class TLSClientContext: @unchecked Sendable {
     ///   - verifyHostname: `false` accepts a certificate for another name (as Node's `checkServerIdentity: () =>
     ///     undefined`); one that no trusted authority has signed is refused all the same.
     ///   - identity: what is shown to a server that asks for a client certificate; `nil` for nothing.
+    ///   - resumes: each connection offers to go on from the newest session that any has been given. For one server at a time.
     /// - Throws: a sentence that names the file that cannot be used.
-    public init(caFile: String?, verifyHostname: Bool, identity: Identity? = nil) throws(TLSError) {
+    public init(
+        caFile: String?, verifyHostname: Bool, identity: Identity? = nil, resumes: Bool = false
+    ) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else {
             let reason = takeOpenSSLReason() ?? "out of memory"
@@ -37,9 +43,38 @@ public final class TLSClientContext: @unchecked Sendable {
         _ = sluice_SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION)
         // A peer that renegotiates could make a read wait for a write for no reason that we have.
         sluice_SSL_CTX_refuse_renegotiation(context)
-        _ = sluice_SSL_CTX_set_mode(context, Int(SSL_MODE_RELEASE_BUFFERS))
+        _ = sluice_SSL_CTX_set_mode(context, TLSSession.modes)
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
         if let identity { try use(identity) }
+        if resumes { rememberSessions() }
+    }
+
+    private func rememberSessions() {
+        let mode = Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+        _ = sluice_SSL_CTX_set_session_cache_mode(context, mode)
+        // Sound: a connection's stream holds this object, and OpenSSL calls only during a call on the stream.
+        SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
+        SSL_CTX_sess_set_new_cb(context) { ssl, session in
+            guard let ssl, let session, let pointer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0) else { return 0 }
+            Unmanaged<TLSClientContext>.fromOpaque(pointer).takeUnretainedValue().remember(session)
+            return 1
+        }
+    }
+
+    /// Takes over a reference.
+    private func remember(_ session: OpaquePointer) {
+        let old = lastSession.withLock { last in
+            defer { last = UInt(bitPattern: session) }
+            return last
+        }
+        SSL_SESSION_free(OpaquePointer(bitPattern: old))
+    }
+
+    /// Offers the server the newest session, if sessions are remembered.
+    func offerSession(to ssl: OpaquePointer) {
+        lastSession.withLock { last in
+            if let session = OpaquePointer(bitPattern: last) { SSL_set_session(ssl, session) }
+        }
     }
 
     /// A client's certificate and the private key to it, both PEM files.
@@ -75,6 +110,7 @@ public final class TLSClientContext: @unchecked Sendable {
     }
 
     deinit {
+        SSL_SESSION_free(OpaquePointer(bitPattern: lastSession.withLock { $0 }))
         SSL_CTX_free(context)
     }
 }

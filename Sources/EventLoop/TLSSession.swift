@@ -2,7 +2,8 @@ import CLinux
 import COpenSSL
 import Glibc
 
-/// The TLS half of a `ByteStream`: an OpenSSL client session over the stream's socket, which it does not own.
+/// The TLS half of a `ByteStream`: an OpenSSL session over the stream's socket, which it does not own, a client's or a
+/// server's.
 ///
 /// Confined to the stream's thread. Each failure is kept: OpenSSL must not be called again after one.
 final class TLSSession {
@@ -20,17 +21,25 @@ final class TLSSession {
         case failed(SystemError)
     }
 
-    /// The most that goes into one TLS record.
-    private static let recordBytes = 16_384
+    private enum Role {
+        /// The name, without a final dot, is that of whom it wants to speak to. The context is held because OpenSSL calls it
+        /// when it is given a session.
+        case client(TLSClientContext, serverName: String)
+        /// Held because OpenSSL calls it during the handshake.
+        case server(TLSServerContext)
+    }
+
+    /// `RELEASE_BUFFERS`: a session that is at rest has no buffers. The other two: see `flush()`.
+    static let modes = Int(
+        SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
 
     private let ssl: OpaquePointer
     private let bio: TLSSocketBIO
-    private let serverName: String
-    /// One record's worth of what the user wrote. OpenSSL wants a write that could not be finished repeated with the
-    /// same bytes, and only this copy is sure to hold them still.
-    private var record: UnsafeMutableRawBufferPointer?
-    /// Bytes of `record` that OpenSSL has taken but the socket not yet.
-    private var unsent = 0
+    private let role: Role
+    /// Where slices are put together for a record; nothing stays in it from one call to the next.
+    private let buffer: TLSRecordBuffer
+    /// Bytes that OpenSSL has taken, and encrypted, but the socket not yet: one record.
+    private(set) var unsent = 0
     private var readNeeds: Interest = []
     private var writeNeeds: Interest = []
     private var failure: SystemError?
@@ -48,23 +57,46 @@ final class TLSSession {
             throw SystemError(operation: "BIO_new", code: ENOMEM)
         }
         self.ssl = ssl
+        buffer = TLSRecordBuffer()
         // A final dot makes a name absolute for the resolver; certificates and SNI have none (RFC 6066 section 3).
-        self.serverName = serverName.hasSuffix(".") ? String(serverName.dropLast()) : serverName
+        let name = serverName.hasSuffix(".") ? String(serverName.dropLast()) : serverName
+        role = .client(context, serverName: name)
         SSL_set_bio(ssl, socketBIO, socketBIO)
         SSL_set_connect_state(ssl)
-        guard setName(verify: context.verifyHostname) else {
+        guard setName(name, verify: context.verifyHostname) else {
             let reason = takeOpenSSLReason() ?? "it is not a host name"
             throw SystemError(operation: "TLS server name \(serverName) (\(reason))", code: EINVAL)
         }
+        context.offerSession(to: ssl)
+    }
+
+    /// The server's side of a connection.
+    /// - Parameter buffer: one for all sessions of a thread.
+    init(accepting context: TLSServerContext, descriptor: Int32, buffer: TLSRecordBuffer) throws(SystemError) {
+        ERR_clear_error()
+        guard let ssl = SSL_new(context.context) else { throw SystemError(operation: "SSL_new", code: ENOMEM) }
+        bio = TLSSocketBIO(descriptor: descriptor)
+        guard let socketBIO = bio.makeBIO() else {
+            SSL_free(ssl)
+            bio.free()
+            throw SystemError(operation: "BIO_new", code: ENOMEM)
+        }
+        self.ssl = ssl
+        self.buffer = buffer
+        role = .server(context)
+        SSL_set_bio(ssl, socketBIO, socketBIO)
+        SSL_set_accept_state(ssl)
     }
 
     deinit {
+        // OpenSSL would forbid to resume the session of a connection that ended without close_notify; TLS 1.1 gave that up (RFC
+        // 4346 section 7.2.1), since it is how networks end connections.
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN)
         SSL_free(ssl)
         bio.free()
-        record?.deallocate()
     }
 
-    private func setName(verify: Bool) -> Bool {
+    private func setName(_ serverName: String, verify: Bool) -> Bool {
         guard !serverName.isEmpty, !serverName.utf8.contains(0) else { return false }
         if SocketAddress(literal: serverName, port: 0) != nil {
             // RFC 6066 section 3: no literal addresses in SNI.
@@ -78,6 +110,15 @@ final class TLSSession {
 
     /// What must be watched beside what the user waits for.
     var interestNeeded: Interest { readNeeds.union(writeNeeds) }
+
+    /// What a write that was not possible waits for: nearly always to write.
+    var writeInterest: Interest { writeNeeds.isEmpty ? .write : writeNeeds }
+
+    /// Whether the handshake went on from an earlier session.
+    var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+
+    /// What is spoken, such as `TLSv1.3`.
+    var version: String { String(cString: SSL_get_version(ssl)) }
 
     /// A read would give something, of which the socket will not tell.
     var hasBufferedInput: Bool { endUntold || (failure == nil && SSL_pending(ssl) > 0) }
@@ -99,6 +140,11 @@ final class TLSSession {
         let verdict = SSL_get_verify_result(ssl)
         let code = ERR_peek_last_error()
         let reason = takeOpenSSLReason()
+        guard case .client(_, let serverName) = role else {
+            if let reason { return reason }
+            if bio.state.pointee.error != 0 { return SystemError(operation: "", code: bio.state.pointee.error).reason }
+            return bio.state.pointee.ended ? "the client closed the connection" : "OpenSSL gave no reason"
+        }
         if verdict == Int(X509_V_ERR_HOSTNAME_MISMATCH) || verdict == Int(X509_V_ERR_IP_ADDRESS_MISMATCH) {
             return "the server's certificate is not for \(serverName) (\(verdictText(verdict)))"
         }
@@ -159,17 +205,16 @@ final class TLSSession {
     /// Takes what it can, a record at a time. The last record may be taken without having been sent: then
     /// `interestNeeded` says what to wait for.
     func write(_ slices: UnsafeBufferPointer<iovec>) -> WriteOutcome {
-        switch flush() {
+        switch prepare() {
         case .done: break
         case .wait: return .wouldBlock
         case .end: return .failed(SystemError(operation: "TLS write", code: EPIPE))
         case .failed(let error): return .failed(error)
         }
         var source = SliceReader(slices)
+        let record = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<recordBytes])
         var total = 0
         while true {
-            let record = self.record ?? .allocate(byteCount: Self.recordBytes, alignment: 16)
-            self.record = record
             let count = source.read(into: record)
             if count == 0 { return .wrote(total) }
             unsent = count
@@ -184,13 +229,50 @@ final class TLSSession {
         }
     }
 
+    /// Sends the record that was taken, as far as the socket takes it now.
+    func flushTaken() -> WriteOutcome {
+        switch flush() {
+        case .done: .wrote(0)
+        case .wait: .wouldBlock
+        case .end: .failed(SystemError(operation: "TLS write", code: EPIPE))
+        case .failed(let error): .failed(error)
+        }
+    }
+
+    /// The most that goes into one record: a client may have asked for less than is usual (RFC 6066 section 4).
+    private var recordBytes: Int {
+        let code = Int(SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)))
+        return code == 0 ? TLSRecordBuffer.byteCount : 256 << code
+    }
+
+    /// Gets everything out that lies before a new record, so that OpenSSL encrypts that at once when it is given it: the last
+    /// record, and the answer to a peer's KeyUpdate, which `SSL_write` would send first and then return without having looked
+    /// at the bytes.
+    private func prepare() -> Step {
+        let step = flush()
+        guard case .done = step, sluice_SSL_in_init(ssl) != 0 else { return step }
+        ERR_clear_error()
+        let result = SSL_do_handshake(ssl)
+        guard result != 1 else {
+            writeNeeds = []
+            return .done(0)
+        }
+        let waiting = self.step(after: result, "TLS write")
+        if case .wait(let interest) = waiting { writeNeeds = interest }
+        return waiting
+    }
+
     /// Sends the record that was taken, if there is one.
+    ///
+    /// OpenSSL wants a write that did not get through repeated with the same bytes, but looks only at their number: what goes
+    /// out is the record it has encrypted. So the buffer may hold other bytes by then, of another session too (the test:
+    /// `TLSServerTests.sharedBuffer`). It holds for one record at a time, not for kernel TLS, which is off.
     private func flush() -> Step {
         if let failure { return .failed(failure) }
-        guard unsent > 0, let record else { return .done(0) }
+        guard unsent > 0 else { return .done(0) }
         ERR_clear_error()
         var count = 0
-        let result = SSL_write_ex(ssl, record.baseAddress, unsent, &count)
+        let result = SSL_write_ex(ssl, buffer.bytes.baseAddress, unsent, &count)
         guard result != 1 else {
             unsent = 0
             writeNeeds = []
@@ -237,6 +319,18 @@ final class TLSSession {
         failure = error
         return .failed(error)
     }
+}
+
+/// The bytes that TLS sessions of one thread put their records together in. Owns them; confined to that thread.
+public final class TLSRecordBuffer {
+    /// The most that a TLS record holds (RFC 8446 section 5.1).
+    static let byteCount = 16_384
+
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 16)
+
+    public init() {}
+
+    deinit { bytes.deallocate() }
 }
 
 /// Reads a list of slices as one run of bytes.

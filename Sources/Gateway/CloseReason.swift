@@ -15,6 +15,8 @@ enum CloseReason: Equatable {
     case drain
     /// The token has expired.
     case expired
+    /// It is as old as `maxConnectionAgeMs` allows.
+    case age
     /// A WebSocket's peer broke the protocol.
     case violation(Violation)
     /// An event stream's peer goes on sending, where there is nothing to be sent.
@@ -30,6 +32,8 @@ enum CloseReason: Equatable {
         case .slow: (.tryAgainLater, "events you have not read are no longer held; reconnect without last_id")
         case .drain: (.goingAway, "the gateway is restarting; reconnect with your last id")
         case .expired: (.tokenExpired, "the token has expired; get a new one and reconnect")
+        // Which clients come back from.
+        case .age: (.goingAway, "the connection is old enough; reconnect with your last id")
         case .violation(let violation): (violation.closeCode, violation.reason)
         case .uninvited: (.policyViolation, "nothing may be sent behind the request for an event stream")
         }
@@ -43,6 +47,7 @@ enum CloseReason: Equatable {
         case .slow: \.closedAsSlow
         case .drain: \.closedByDrain
         case .expired: \.closedAsExpired
+        case .age: \.closedByAge
         case .violation, .uninvited, .failed: \.closedByError
         }
     }
@@ -56,6 +61,7 @@ enum CloseReason: Equatable {
             "the client read too slowly; events it has not had are gone from memory and from its channel's stream"
         case .drain: "the gateway is draining"
         case .expired: "the client's token has expired"
+        case .age: "the connection has reached the age of maxConnectionAgeMs"
         case .violation(let violation): "the client broke the WebSocket protocol: \(violation.reason)"
         case .uninvited: "the client went on sending behind its request for an event stream"
         case .failed(let text): "the connection failed: \(text)"

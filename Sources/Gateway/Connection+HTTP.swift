@@ -43,6 +43,7 @@ extension Connection {
     }
 
     private func answer(_ head: RequestHead) {
+        noteForwardedFor(head)
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
         switch route(head) {

@@ -11,8 +11,7 @@ extension Connection {
     /// Who may come in.
     struct Admitted {
         var channel: Channel
-        /// When its token is no longer good, leeway included.
-        var expiresAt: MonotonicTime
+        var lifetime: Lifetime
     }
 
     enum Admission {
@@ -33,9 +32,10 @@ extension Connection {
         }
         switch identify(head) {
         case .identified(let identity):
-            return .admitted(
-                Admitted(
-                    channel: Channel(identity.channel), expiresAt: context.expiry(of: identity, now: loop.now)))
+            let lifetime = Lifetime(
+                now: loop.now, expiresAt: context.expiry(of: identity, now: loop.now),
+                maxAge: Int64(context.settings.maxConnectionAgeMs), share: Double.random(in: 0..<1))
+            return .admitted(Admitted(channel: Channel(identity.channel), lifetime: lifetime))
         case .refused(let refusal): return .refused(refusal)
         }
     }
@@ -74,7 +74,7 @@ extension Connection {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
-            arrival: loop.log.lastID, arrivedAt: loop.now, expiresAt: admitted.expiresAt)
+            arrival: loop.log.lastID, arrivedAt: loop.now, lifetime: admitted.lifetime)
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
         loop.countSession(session.encoding)
@@ -119,7 +119,7 @@ extension Connection {
 
     func checkSession(_ now: MonotonicTime) {
         guard let subscriber else { return }
-        if subscriber.expiresAt <= now { return end(.expired) }
+        if subscriber.lifetime.end <= now { return end(subscriber.lifetime.reason) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {
         case .webSocket(let liveness): checkLiveness(liveness, subscriber, now)
@@ -130,7 +130,7 @@ extension Connection {
 
     private func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
         let next = subscriber.session.nextDeadline(loop.context.liveness)
-        return min(next, subscriber.expiresAt, subscriber.drainAt ?? .distantFuture)
+        return min(next, subscriber.lifetime.end, subscriber.drainAt ?? .distantFuture)
     }
 
     /// Says good-bye at that time.

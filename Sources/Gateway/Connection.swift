@@ -44,12 +44,16 @@ final class Connection: ReadinessHandler {
     var partialHead: PartialHead?
     var subscriber: Subscriber?
     var registration = Registration.void
-    let peer: SocketAddress
+    /// Whom it comes from, as far as proxies that are believed have said so.
+    var peer: SocketAddress
     var phase = Phase.http
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
-    private var isReadingPaused = false
-    private var isAwaitingWritable = false
+    private(set) var isReadingPaused = false
+    private(set) var isAwaitingWritable = false
+    /// The peer is one of `trustedProxies`, or they have said that it is.
+    var isFromTrustedProxy: Bool
+    var security: Security
 
     /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
     /// network, short enough that a peer who does not bother holds nothing.
@@ -59,6 +63,10 @@ final class Connection: ReadinessHandler {
         self.loop = loop
         self.stream = stream
         self.peer = peer
+        security =
+            loop.context.beginsWithProxyHeader
+            ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
+        isFromTrustedProxy = loop.context.proxies.contains(peer)
     }
 
     // MARK: Output
@@ -83,6 +91,7 @@ final class Connection: ReadinessHandler {
             ? gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) } : writeBehindQueue(gather)
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
+            if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) }
             if gather.encoding == .eventStream { subscriber?.session.wrote(now: loop.now) }
             return .sent
         case .wrote(let count):
@@ -138,7 +147,7 @@ final class Connection: ReadinessHandler {
         bytes.withUnsafeBytes { bytes in
             switch stream.write(bytes) {
             case .wrote(let count) where count == bytes.count:
-                allIsFlushed()
+                if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) } else { allIsFlushed() }
             case .wrote(let count):
                 output.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
                 updateInterest(awaitingWritable: true)
@@ -183,27 +192,34 @@ final class Connection: ReadinessHandler {
         end(.init(error))
     }
 
-    private func updateInterest(awaitingWritable: Bool) {
+    func updateInterest(awaitingWritable: Bool) {
         isAwaitingWritable = awaitingWritable
         // A peer that asks without reading the answers is not read from until it does.
         isReadingPaused = awaitingWritable && phase == .http
         var interest: Interest = isReadingPaused ? [] : .read
-        if awaitingWritable { interest.insert(.write) }
+        if awaitingWritable { interest.formUnion(stream.writeInterest) }
+        interest.formUnion(stream.interestNeeded)
         loop.events.modify(registration, interest: interest)
     }
 
     // MARK: Input
 
     func handle(_ ready: Ready) {
+        if security != .plain { return handleBeforePlain(ready) }
         if isAwaitingWritable, ready.contains(.writable) || ready.contains(.error) || ready.contains(.hangup) {
-            flush()
-            // Requests that were put aside until the peer had read its answers.
-            if phase == .http, output.isEmpty, partialHead != nil {
-                receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
-            }
+            goOnWriting()
         }
         guard phase != .closed, !isReadingPaused else { return }
         if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
+    }
+
+    /// The socket may take more now.
+    func goOnWriting() {
+        flush()
+        // Requests that were put aside until the peer had read its answers.
+        if phase == .http, output.isEmpty, partialHead != nil {
+            receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        }
     }
 
     /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
@@ -212,7 +228,7 @@ final class Connection: ReadinessHandler {
     /// answer.
     private static let requestBytesPerTurn = 8192
 
-    private func readAll() {
+    func readAll() {
         for _ in 0..<Self.readsPerTurn {
             guard phase != .closed, !isReadingPaused else { return }
             let isRequest = phase == .http
@@ -226,6 +242,8 @@ final class Connection: ReadinessHandler {
             case .wouldBlock:
                 return
             case .endOfStream:
+                // A TLS client that waits for the answer to its close_notify is given it.
+                if stream.isSecure { stream.shutdownWrite() }
                 return end(.client)
             case .failed(let error):
                 return end(error.code == ECONNRESET ? .client : .init(error))
@@ -279,7 +297,7 @@ final class Connection: ReadinessHandler {
     func finishAfterFlush() {
         guard phase != .closed, phase != .lingering else { return }
         endsWhenFlushed = true
-        if output.isEmpty { linger() }
+        if output.isEmpty, !stream.hasUnsentOutput { linger() }
     }
 
     /// Closing a socket with unread input resets it, and the peer may lose our last words: so read on until it closes.
@@ -312,6 +330,7 @@ final class Connection: ReadinessHandler {
     func checkDeadline(_ now: MonotonicTime) {
         switch phase {
         case .http:
+            countUnfinishedHandshake()
             // Who has not read its last answer will not read this one: it is not told.
             if partialHead == nil || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
         case .open:

@@ -47,7 +47,9 @@ public final class Gateway: Sendable {
         }
         let mailboxes = loops.map(\.mailbox)
         self.mailboxes = mailboxes
-        reloader = Reloader(source: source ?? { .success(settings) }, mailboxes: mailboxes, logger: logger)
+        reloader = Reloader(
+            source: source ?? { .success(settings) }, mailboxes: mailboxes,
+            ticketKeys: context.certificates == nil ? nil : context.ticketKeys, logger: logger)
 
         if handlesSignals {
             do {
@@ -73,11 +75,12 @@ public final class Gateway: Sendable {
         }
         self.threads = threads
         context.tokenKeys.log(to: logger)
+        context.certificates?.log(to: logger)
         logger.info(
             "listening",
             metadata: [
                 "host": "\(settings.host.isEmpty ? "all addresses" : settings.host)", "port": "\(port)",
-                "eventLoops": "\(count)",
+                "eventLoops": "\(count)", "tls": "\(context.certificates != nil)",
             ])
     }
 
@@ -92,8 +95,8 @@ public final class Gateway: Sendable {
     }
 
     /// Reads again what may change while it runs: what tokens are checked with (`jwtAlgorithms`, `jwtSecret`,
-    /// `previousJwtSecrets`, `jwtChannelIdKey`, and the files of `jwtPublicKeyFiles`). New handshakes are checked with the
-    /// new keys; open sockets stay. What is not good is logged, and changes nothing. Blocks while files are read.
+    /// `previousJwtSecrets`, `jwtChannelIdKey`, and the files of `jwtPublicKeyFiles`) and the certificates of the port. What
+    /// is new counts for new connections; open sockets stay. What is not good is logged, and changes nothing. Blocks while files are read.
     /// - Returns: whether everything was good.
     @discardableResult
     public func reload() -> Bool { reloader.reload() }

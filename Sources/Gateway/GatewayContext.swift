@@ -14,6 +14,11 @@ final class GatewayContext: Sendable {
     let tokenKeys: TokenKeys
     /// For all connections to Redis and its sentinels; nil: without TLS.
     let redisTLS: TLSClientContext?
+    /// What the listening port begins with; nil: it speaks plain HTTP.
+    let certificates: ServerCertificates?
+    /// What TLS sessions are resumed by, also after a reload.
+    let ticketKeys: TLSTicketKeys
+    let proxies: TrustedProxies
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let cookieName: [UInt8]
@@ -27,11 +32,29 @@ final class GatewayContext: Sendable {
         self.settings = settings
         self.loopCount = loopCount
         self.logger = logger
-        do {
-            tokenKeys = try TokenKeys.load(settings)
-        } catch {
-            throw GatewayError(error.sentences.joined(separator: "\n"))
+        // All that is wrong is told at once.
+        var sentences: [String] = []
+        func load<Value>(_ make: () throws(SettingsProblems) -> Value) -> Value? {
+            do {
+                return try make()
+            } catch {
+                sentences += error.sentences
+                return nil
+            }
         }
+        let ticketKeys = TLSTicketKeys()
+        let tokenKeys = load { () throws(SettingsProblems) in try TokenKeys.load(settings) }
+        let certificates = load { () throws(SettingsProblems) in
+            try ServerCertificates.load(settings, ticketKeys: ticketKeys)
+        }
+        let proxies = load { () throws(SettingsProblems) in try TrustedProxies(settings.trustedProxies) }
+        guard let tokenKeys, let certificates, let proxies else {
+            throw GatewayError(sentences.joined(separator: "\n"))
+        }
+        self.ticketKeys = ticketKeys
+        self.tokenKeys = tokenKeys
+        self.certificates = certificates
+        self.proxies = proxies
         redisTLS = try Self.makeRedisTLS(settings.redis)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
@@ -46,6 +69,7 @@ final class GatewayContext: Sendable {
             pingInterval: Int64(settings.pingSocketsIntervalMs),
             responseTimeout: Int64(settings.socketResponseTimeoutMs))
     }
+    var beginsWithProxyHeader: Bool { settings.proxyProtocol }
     var skew: Int64 { Int64(settings.producerSkewMs) }
     var globalStream: [UInt8] { Array((settings.redisStreamPrefix + "full").utf8) }
     func stream(of channel: [UInt8]) -> [UInt8] { Array(settings.redisStreamPrefix.utf8) + channel }

@@ -65,6 +65,11 @@ final class GatewayLoop {
     /// Spreads things that would otherwise fall together.
     var jitter = Jitter()
 
+    /// What the port shows TLS clients; nil: it speaks plain HTTP.
+    private(set) var certificates: TLSServerContext?
+    /// Of all TLS connections.
+    let recordBuffer = TLSRecordBuffer()
+
     var now: MonotonicTime { events.now }
     var logger: Logger { context.logger }
 
@@ -85,6 +90,7 @@ final class GatewayLoop {
         }
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
+        certificates = context.certificates?.context
         inbox.loop = self
     }
 
@@ -125,6 +131,8 @@ final class GatewayLoop {
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0
+        case .certificates(let context):
+            certificates = context
         case .verifier(let verifier):
             self.verifier = verifier
         case .drain:

@@ -1,4 +1,5 @@
 import EventLog
+import EventLoop
 import JSONWebToken
 import Metrics
 
@@ -15,6 +16,8 @@ enum LoopMessage: Sendable {
     case logBroken(Break)
     /// Whether the reader is connected to Redis.
     case redis(connected: Bool)
+    /// For the connections that come from now on.
+    case certificates(TLSServerContext)
     /// Tokens are checked with this from now on.
     case verifier(Verifier)
     case drain

@@ -58,9 +58,14 @@ struct PendingOutput {
         case failed(SystemError)
     }
 
-    /// Writes what it can.
+    /// Writes what it can, what the stream itself still holds first.
     mutating func flush(to stream: ByteStream) -> Flushed {
-        guard let contents else { return .all }
+        switch stream.flushTaken() {
+        case .wrote: break
+        case .wouldBlock: return .blocked
+        case .failed(let error): return .failed(error)
+        }
+        guard let contents else { return stream.hasUnsentOutput ? .blocked : .all }
         while var rest = contents.tail {
             let outcome =
                 if rest.prefix.isEmpty {
@@ -96,6 +101,6 @@ struct PendingOutput {
             }
         }
         self.contents = nil
-        return .all
+        return stream.hasUnsentOutput ? .blocked : .all
     }
 }

@@ -13,13 +13,18 @@ public typealias SettingsSource = @Sendable () -> Result<Settings, SettingsProbl
 final class Reloader: Sendable {
     private let source: SettingsSource
     private let mailboxes: [Mailbox<LoopMessage>]
+    /// Nil when the port speaks plain HTTP, which it does to its end.
+    private let ticketKeys: TLSTicketKeys?
     private let logger: Logger
     /// Held during a reload, so that what was read later is also handed on later.
     private let turn = Mutex(())
 
-    init(source: @escaping SettingsSource, mailboxes: [Mailbox<LoopMessage>], logger: Logger) {
+    init(
+        source: @escaping SettingsSource, mailboxes: [Mailbox<LoopMessage>], ticketKeys: TLSTicketKeys?, logger: Logger
+    ) {
         self.source = source
         self.mailboxes = mailboxes
+        self.ticketKeys = ticketKeys
         self.logger = logger
     }
 
@@ -35,7 +40,8 @@ final class Reloader: Sendable {
                 return false
             }
             return [
-                reloadTokenKeys(settings)
+                reloadTokenKeys(settings),
+                reloadCertificates(settings),
             ].allSatisfy { $0 }
         }
     }
@@ -61,6 +67,26 @@ final class Reloader: Sendable {
         }
     }
 
+    private func reloadCertificates(_ settings: Settings) -> Bool {
+        let certificates: ServerCertificates?
+        do {
+            certificates = try ServerCertificates.load(settings, ticketKeys: ticketKeys ?? TLSTicketKeys())
+        } catch {
+            complain("the certificates", error)
+            return false
+        }
+        guard (certificates == nil) == (ticketKeys == nil) else {
+            complain(
+                "the certificates",
+                SettingsProblems(["Whether the port speaks TLS is settled when the gateway starts."]))
+            return false
+        }
+        guard let certificates else { return true }
+        for mailbox in mailboxes { mailbox.post(.certificates(certificates.context)) }
+        certificates.log(to: logger)
+        return true
+    }
+
     private func complain(_ what: String, _ problems: SettingsProblems) {
         for sentence in problems.sentences {
             logger.error("\(what) could not be loaded again, what was there before stays: \(sentence)")
@@ -73,5 +99,13 @@ extension TokenKeys {
     func log(to logger: Logger) {
         for note in notes { logger.warning("\(note)") }
         logger.info("tokens are checked with", metadata: ["keys": "\(descriptions.joined(separator: "; "))"])
+    }
+}
+
+extension ServerCertificates {
+    /// Says what there is.
+    func log(to logger: Logger) {
+        for note in notes { logger.warning("\(note)") }
+        logger.info("the port speaks TLS", metadata: ["with": "\(description)"])
     }
 }

@@ -22,8 +22,10 @@ enum RequestRefusal: Equatable {
     case notAcceptable
     case notFound
     case wrongMethod(allowed: String)
+    /// The port speaks TLS.
+    case plainHTTP
 
-    /// The answer. All but the last two end the connection: what comes behind a refused handshake is not HTTP.
+    /// The answer. All but those to a wrong path or method end the connection: what comes behind a refused handshake is not HTTP.
     var response: Response {
         switch self {
         case .head(let refusal):
@@ -64,6 +66,8 @@ enum RequestRefusal: Equatable {
             Response(.notFound, text: "Not Found")
         case .wrongMethod(let allowed):
             Response(.methodNotAllowed, text: "Method Not Allowed", fields: [.init("Allow", allowed)])
+        case .plainHTTP:
+            Response(.badRequest, text: explanation)
         }
     }
 
@@ -95,6 +99,7 @@ enum RequestRefusal: Equatable {
         case .tooManyOnChannel: "too_many_on_channel"
         case .notAcceptable: "not_acceptable"
         case .notFound, .wrongMethod: nil
+        case .plainHTTP: "plain_http"
         }
     }
 
@@ -117,6 +122,7 @@ enum RequestRefusal: Equatable {
         case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
+        case .plainHTTP: "This port speaks TLS: use https:// or wss://."
         }
     }
 
@@ -125,7 +131,7 @@ enum RequestRefusal: Equatable {
         switch self {
         case .origin, .tooManyConnections: true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
-            .starting, .draining, .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod:
+            .starting, .draining, .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod, .plainHTTP:
             false
         }
     }

@@ -42,8 +42,7 @@ final class Subscriber {
     /// How far the log had read when it came.
     var arrival: StreamID
     let arrivedAt: MonotonicTime
-    /// When its token is no longer good, leeway included.
-    let expiresAt: MonotonicTime
+    let lifetime: Lifetime
     private var particulars: Particulars?
 
     /// Its place in the channel's list.
@@ -62,7 +61,7 @@ final class Subscriber {
 
     init(
         connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, arrivedAt: MonotonicTime,
-        expiresAt: MonotonicTime
+        lifetime: Lifetime
     ) {
         self.arrivedAt = arrivedAt
         self.arrival = arrival
@@ -70,7 +69,7 @@ final class Subscriber {
         self.members = members
         self.session = session
         encoding = session.encoding
-        self.expiresAt = expiresAt
+        self.lifetime = lifetime
     }
 }
 

@@ -72,7 +72,8 @@ public struct Figure: Sendable {
         Figure("connections_closed", .counter, "Connections that have ended, by reason.", by: "reason") {
             [
                 ("client", $0.closedByClient), ("timeout", $0.closedByTimeout), ("slow", $0.closedAsSlow),
-                ("drain", $0.closedByDrain), ("expired", $0.closedAsExpired), ("error", $0.closedByError),
+                ("drain", $0.closedByDrain), ("expired", $0.closedAsExpired), ("age", $0.closedByAge),
+                ("error", $0.closedByError),
             ]
         },
         Figure("redis_connected", .gauge, "1 while the reader is connected to Redis, otherwise 0.") {

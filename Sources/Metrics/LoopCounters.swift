@@ -36,6 +36,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var closedByDrain = 0
     /// Connections closed at their token's expiry.
     public var closedAsExpired = 0
+    /// Connections closed at the greatest age that one may reach.
+    public var closedByAge = 0
     /// Connections ended by a failed call or a breach of protocol.
     public var closedByError = 0
     /// 1 while the reader is connected to Redis, otherwise 0; set by the reader's owner only.

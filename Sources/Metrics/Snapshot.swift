@@ -39,6 +39,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.closedAsSlow += other.closedAsSlow
         figures.closedByDrain += other.closedByDrain
         figures.closedAsExpired += other.closedAsExpired
+        figures.closedByAge += other.closedByAge
         figures.closedByError += other.closedByError
         figures.redisConnected = max(figures.redisConnected, other.redisConnected)
         figures.redisReconnects += other.redisReconnects

@@ -82,8 +82,10 @@ final class Client: ReadinessHandler {
     /// - Parameters:
     ///   - key: what the answer's `Sec-WebSocket-Accept` must belong to.
     ///   - receiveBuffer: `SO_RCVBUF`, for a reader that is to be slow.
+    ///   - tls: nil without TLS.
     func open(
-        to address: SocketAddress, from source: SocketAddress?, request: [UInt8], key: String, receiveBuffer: Int32?
+        to address: SocketAddress, from source: SocketAddress?, request: [UInt8], key: String, receiveBuffer: Int32?,
+        tls: Target.TLS?
     ) {
         self.request = request
         self.key = key
@@ -91,7 +93,12 @@ final class Client: ReadinessHandler {
         partial = []
         decoding = Self.newDecoding(transport)
         do throws(SystemError) {
-            let stream = try ByteStream.connect(to: address, from: source)
+            let stream =
+                if let tls {
+                    try ByteStream.connect(to: address, from: source, tls: tls.context, serverName: tls.serverName)
+                } else {
+                    try ByteStream.connect(to: address, from: source)
+                }
             if var receiveBuffer {
                 setsockopt(
                     stream.descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
@@ -140,7 +147,7 @@ final class Client: ReadinessHandler {
     private func connect() {
         guard let stream, let registration else { return }
         switch stream.finishConnecting() {
-        case .inProgress: return
+        case .inProgress(let interest): return owner.loop.modify(registration, interest: interest)
         case .failed(let sentence): return end(sentence)
         case .connected: break
         }
@@ -159,7 +166,10 @@ final class Client: ReadinessHandler {
         case .wouldBlock: return
         case .endOfStream: end("The server closed the connection.")
         case .failed(let error): end("The connection broke: \(error).")
-        case .bytes(let count): take(UnsafeMutableRawBufferPointer(rebasing: owner.inputBuffer[..<count]))
+        case .bytes(let count):
+            take(UnsafeMutableRawBufferPointer(rebasing: owner.inputBuffer[..<count]))
+            // What TLS has decrypted already will not be announced.
+            if phase != .idle, !isStopped, stream.hasBufferedInput { read() }
         }
     }
 

@@ -194,7 +194,7 @@ final class Fleet: ClientOwner {
         client.open(
             to: target.server, from: target.source(of: client.number), request: request(for: client, key: key),
             key: key,
-            receiveBuffer: client.willStop ? receiveBuffer : nil)
+            receiveBuffer: client.willStop ? receiveBuffer : nil, tls: target.tls)
     }
 
     private func request(for client: Client, key: String) -> [UInt8] {

@@ -7,8 +7,16 @@ struct Target: Sendable {
         case eventStream
     }
 
+    struct TLS: Sendable {
+        let context: TLSClientContext
+        /// Whom the certificate must be for.
+        let serverName: String
+    }
+
     let server: SocketAddress
     let transport: Transport
+    /// How the server is spoken to over TLS; nil: without.
+    var tls: TLS?
     /// The path of the upgrade, or of the event stream.
     let path: String
     let redis: SocketAddress

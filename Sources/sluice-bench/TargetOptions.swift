@@ -10,6 +10,14 @@ struct TargetOptions: ParsableArguments {
     var port: UInt16
     @Flag(help: "Event streams in place of WebSockets.")
     var sse = false
+    @Flag(help: "Over TLS.")
+    var tls = false
+    @Option(
+        help: ArgumentHelp(
+            "With --tls: PEM file of the authorities to trust. (default: the system's)", valueName: "path"))
+    var caFile: String?
+    @Flag(help: "With --tls: each connection but the first resumes a session.")
+    var resume = false
     @Option(
         help: ArgumentHelp(
             "The path to ask for (default: / for WebSockets, /events for event streams).", valueName: "path"))
@@ -42,9 +50,20 @@ struct TargetOptions: ParsableArguments {
         }
         guard (0...200).contains(sources) else { throw BenchFailure("--sources must be from 0 to 200.") }
         return Target(
-            server: server, transport: sse ? .eventStream : .webSocket, path: path ?? (sse ? "/events" : "/"),
+            server: server, transport: sse ? .eventStream : .webSocket, tls: try secure(),
+            path: path ?? (sse ? "/events" : "/"),
             redis: try redis(), streamPrefix: streamPrefix, secret: secret, cookieName: cookie, channelClaim: claim,
             sources: sources, process: try process())
+    }
+
+    private func secure() throws(BenchFailure) -> Target.TLS? {
+        guard tls else { return nil }
+        do {
+            let context = try TLSClientContext(caFile: caFile, verifyHostname: true, resumes: resume)
+            return Target.TLS(context: context, serverName: host)
+        } catch {
+            throw BenchFailure(error.description)
+        }
     }
 
     private func process() throws(BenchFailure) -> ServerProcess? {

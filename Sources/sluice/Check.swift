@@ -32,6 +32,10 @@ struct Check: ParsableCommand {
             let keys = try TokenKeys.load(settings)
             for note in keys.notes { StandardOutput.write("Note: \(note)") }
             for description in keys.descriptions { StandardOutput.write("Key for tokens: \(description).") }
+            if let certificates = try ServerCertificates.load(settings) {
+                for note in certificates.notes { StandardError.write(note) }
+                StandardOutput.write("TLS: the port speaks it, with \(certificates.description).")
+            }
         } catch {
             throw CommandFailure(error.sentences)
         }

@@ -64,6 +64,16 @@ struct ListeningOptions: SettingsOptions {
     @Option(key: "port") var port: Override?
     @Option(key: "host") var host: Override?
     @Option(key: "eventLoops") var eventLoops: Override?
+    @Option(key: "proxyProtocol") var proxyProtocol: Override?
+    @Option(key: "trustedProxies") var trustedProxies: Override?
+}
+
+struct TLSOptions: SettingsOptions {
+    @Option(key: "tls.certificateFile") var certificateFile: Override?
+    @Option(key: "tls.keyFile") var keyFile: Override?
+    @Option(key: "tls.additionalCertificateFiles") var additionalCertificateFiles: Override?
+    @Option(key: "tls.additionalKeyFiles") var additionalKeyFiles: Override?
+    @Option(key: "tls.minimumVersion") var minimumVersion: Override?
 }
 
 struct LoggingOptions: SettingsOptions {
@@ -113,6 +123,7 @@ struct TokenOptions: SettingsOptions {
 struct ConnectionOptions: SettingsOptions {
     @Option(key: "allowedOrigins") var allowedOrigins: Override?
     @Option(key: "closeOnTokenExpiry") var closeOnTokenExpiry: Override?
+    @Option(key: "maxConnectionAgeMs") var maxConnectionAgeMs: Override?
     @Option(key: "maxConnectionsPerChannel") var maxConnectionsPerChannel: Override?
     @Option(key: "maxTotalConnections") var maxTotalConnections: Override?
     @Option(key: "socketResponseTimeoutMs") var socketResponseTimeoutMs: Override?
@@ -127,6 +138,7 @@ struct ConnectionOptions: SettingsOptions {
 /// All of them: what `serve` takes, and `check` so that it can judge the same command line.
 struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Listening") var listening: ListeningOptions
+    @OptionGroup(title: "TLS") var tls: TLSOptions
     @OptionGroup(title: "Redis") var redis: RedisOptions
     @OptionGroup(title: "Reading and replay") var reading: ReadingOptions
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
@@ -135,7 +147,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
-        let groups: [any SettingsOptions] = [listening, redis, reading, tokens, connections, logging, statsd]
+        let groups: [any SettingsOptions] = [listening, tls, redis, reading, tokens, connections, logging, statsd]
         return groups.flatMap(\.overrides)
     }
 }

@@ -45,6 +45,12 @@ struct Tail: ParsableCommand {
             "Show the gateway this token. (default: one made with the configured secret)", valueName: "jwt"))
     var token: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "With wss:// or https://: PEM file of the authorities to trust. (default: the system's)", valueName: "path")
+    )
+    var caFile: String?
+
     @OptionGroup var configuration: ConfigurationOption
 
     /// A token of its own lives for a day; after that the gateway ends the connection, and the next one brings a new
@@ -74,7 +80,7 @@ struct Tail: ParsableCommand {
         }
         let client = TailClient(
             url: try url.map { try GatewayURL($0, transport) } ?? url(of: settings), credentials: credentials,
-            cookieName: settings.jwtCookieName, waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
+            cookieName: settings.jwtCookieName, caFile: caFile, waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
         try client.run(after: start, count: count)
     }
 
@@ -89,6 +95,12 @@ struct Tail: ParsableCommand {
 
     /// The gateway of a configuration, seen from its own machine.
     private func url(of settings: Settings) throws(CommandFailure) -> GatewayURL {
+        guard settings.tls.certificateFile == nil else {
+            let scheme = sse ? "https" : "wss"
+            throw CommandFailure(
+                "The gateway speaks TLS, with a certificate for names that are not in its configuration; --url "
+                    + "\(scheme)://<name>:\(settings.port) was expected.")
+        }
         guard settings.port != 0 else {
             throw CommandFailure("\"port\" is 0, so that the gateway listens on any free one; --url was expected.")
         }

@@ -27,6 +27,7 @@ final class TailClient {
     let url: GatewayURL
     private let credentials: Credentials
     private let cookieName: String
+    private let caFile: String?
     let waiter: Waiter
     private var tls: TLSClientContext?
     /// Where the next connection goes on.
@@ -51,7 +52,8 @@ final class TailClient {
     private static let pongMilliseconds: Int64 = 10_000
     private static let writeMilliseconds: Int64 = 10_000
 
-    init(url: GatewayURL, credentials: Credentials, cookieName: String, waiter: Waiter) {
+    init(url: GatewayURL, credentials: Credentials, cookieName: String, caFile: String? = nil, waiter: Waiter) {
+        self.caFile = caFile
         self.url = url
         self.credentials = credentials
         self.cookieName = cookieName
@@ -169,7 +171,7 @@ final class TailClient {
         guard url.isSecure else { return nil }
         if let tls { return ClientStream.TLS(context: tls, serverName: url.host) }
         do {
-            let context = try TLSClientContext(caFile: nil, verifyHostname: true)
+            let context = try TLSClientContext(caFile: caFile, verifyHostname: true)
             tls = context
             return ClientStream.TLS(context: context, serverName: url.host)
         } catch {

@@ -41,6 +41,16 @@ extension Key {
         switch path {
         case "redis.certificateFile": [Override(key: "redis.keyFile", value: "other")]
         case "redis.keyFile": [Override(key: "redis.certificateFile", value: "other")]
+        case "tls.certificateFile": [Override(key: "tls.keyFile", value: "other")]
+        case "tls.keyFile": [Override(key: "tls.certificateFile", value: "other")]
+        case "tls.additionalCertificateFiles":
+            ["tls.certificateFile", "tls.keyFile"].map { Override(key: $0, value: "other") }
+                + [Override(key: "tls.additionalKeyFiles", value: "a,b")]
+        case "tls.additionalKeyFiles":
+            ["tls.certificateFile", "tls.keyFile"].map { Override(key: $0, value: "other") }
+                + [Override(key: "tls.additionalCertificateFiles", value: "a,b")]
+        case "tls.minimumVersion":
+            ["tls.certificateFile", "tls.keyFile"].map { Override(key: $0, value: "other") }
         case "redis.sentinels": [Override(key: "redis.sentinelName", value: "other")]
         default: []
         }
@@ -56,6 +66,7 @@ extension Key {
         case .secret:
             let text = path == "redis.url" ? "redis://:\(goodSecret)@other.example" : goodSecret
             return (quoted(text), text)
+        case .choice(let words) where words.contains("1.3"): return ("\"1.3\"", "1.3")
         case .secrets:
             let other = String(goodSecret.reversed())
             return ("[\(quoted(goodSecret)), \(quoted(other))]", "\(goodSecret),\(other)")

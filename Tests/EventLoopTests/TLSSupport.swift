@@ -1,63 +1,8 @@
 import COpenSSL
-import Foundation
 import Glibc
-import Testing
+import TestSupport
 
 @testable import EventLoop
-
-/// Certificates made with the `openssl` command, once for all tests of the process: a CA, another CA, and a server's
-/// certificate by the first for `redis.test`, `*.wild.test` and 127.0.0.1.
-struct TestCertificates: Sendable {
-    let directory: String
-
-    var authority: String { "\(directory)/ca.pem" }
-    var otherAuthority: String { "\(directory)/other.pem" }
-    var server: String { "\(directory)/server.pem" }
-    var serverKey: String { "\(directory)/server.key" }
-
-    static let shared = Result { try TestCertificates() }
-
-    private init() throws {
-        directory = NSTemporaryDirectory() + "eventloop-tls-\(getpid())"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        for name in ["ca", "other"] {
-            try run(
-                ["req", "-x509", "-days", "2", "-subj", "/CN=Test \(name)", "-keyout", "\(name).key"]
-                    + ["-out", "\(name).pem"] + newKey)
-        }
-        let names = "subjectAltName=DNS:redis.test,DNS:*.wild.test,IP:127.0.0.1"
-        try run(
-            ["req", "-subj", "/CN=redis.test", "-addext", names, "-keyout", "server.key", "-out", "server.csr"] + newKey
-        )
-        try run(
-            ["x509", "-req", "-days", "2", "-copy_extensions", "copyall", "-in", "server.csr", "-CA", "ca.pem"]
-                + ["-CAkey", "ca.key", "-CAcreateserial", "-out", "server.pem"])
-        let directory = directory
-        Self.removedAtExit = strdup(directory)
-        atexit {
-            guard let path = TestCertificates.removedAtExit else { return }
-            try? FileManager.default.removeItem(atPath: String(cString: path))
-        }
-    }
-
-    /// Written once, by the one initialisation of `shared`; read at exit.
-    nonisolated(unsafe) private static var removedAtExit: UnsafeMutablePointer<CChar>?
-
-    private func run(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        let errors = Pipe()
-        process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "openssl \(arguments.joined(separator: " ")): \(text)")
-    }
-}
 
 /// A TLS server on a blocking socket and a thread of its own, for one connection.
 final class TLSTestServer {
@@ -70,7 +15,7 @@ final class TLSTestServer {
         serve: @escaping @Sendable (_ session: OpaquePointer, _ descriptor: Int32, _ accepted: Bool) -> Void
     ) throws {
         Signals.ignoreBrokenPipe()
-        let certificates = try TestCertificates.shared.get()
+        let certificates = try Certificates.shared()
         let listener = try Listener.open(host: "127.0.0.1", port: 0, reusePort: false, backlog: 4)
         address = listener.localAddress
         if let receiveBuffer { _ = SocketOptions.set(listener.descriptor, SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
@@ -86,8 +31,8 @@ final class TLSTestServer {
             _ = setsockopt(stream.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
             let context = SSL_CTX_new(TLS_server_method())
             defer { SSL_CTX_free(context) }
-            SSL_CTX_use_certificate_chain_file(context, certificates.server)
-            SSL_CTX_use_PrivateKey_file(context, certificates.serverKey, SSL_FILETYPE_PEM)
+            SSL_CTX_use_certificate_chain_file(context, certificates.file("redis.pem"))
+            SSL_CTX_use_PrivateKey_file(context, certificates.file("redis.key"), SSL_FILETYPE_PEM)
             let session = SSL_new(context)
             defer { SSL_free(session) }
             guard let session else { return }

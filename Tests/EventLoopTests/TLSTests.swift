@@ -1,15 +1,16 @@
 import COpenSSL
 import Glibc
+import TestSupport
 import Testing
 
 @testable import EventLoop
 
 @Suite("TLS client")
 struct TLSTests {
-    private let certificates: TestCertificates
+    private let certificates: Certificates
 
     init() throws {
-        certificates = try TestCertificates.shared.get()
+        certificates = try Certificates.shared()
     }
 
     private func connect(

@@ -24,6 +24,7 @@ struct FigureTests {
         counters.closedAsSlow = 16
         counters.closedByDrain = 17
         counters.closedAsExpired = 18
+        counters.closedByAge = 118
         counters.closedByError = 19
         counters.redisConnected = 1
         counters.redisReconnects = 21
@@ -55,6 +56,7 @@ struct FigureTests {
                 "sluice_connections_closed_total{reason=timeout} 15", "sluice_connections_closed_total{reason=slow} 16",
                 "sluice_connections_closed_total{reason=drain} 17",
                 "sluice_connections_closed_total{reason=expired} 18",
+                "sluice_connections_closed_total{reason=age} 118",
                 "sluice_connections_closed_total{reason=error} 19", "sluice_redis_connected 1",
                 "sluice_redis_reconnects_total 21", "sluice_stream_breaks_total 23", "sluice_stream_lag_ms 22",
             ])

@@ -3,7 +3,8 @@ import Synchronization
 
 /// Certificates made with the `openssl` command, once for all tests of the process.
 public struct Certificates: Sendable {
-    private let directory: String
+    /// Where they all are, each with a `.pem` and a `.key`.
+    public let directory: String
 
     /// Has signed all of the others but ``otherAuthority``.
     public var authority: String { "\(directory)/ca.pem" }
@@ -32,25 +33,35 @@ public struct Certificates: Sendable {
         directory = NSTemporaryDirectory() + "sluice-certificates-\(getpid())"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         removeAtExit(directory)
-        let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         for name in ["ca", "other"] {
             try run(
                 ["req", "-x509", "-days", "2", "-subj", "/CN=Test \(name)", "-keyout", "\(name).key"]
-                    + ["-out", "\(name).pem"] + newKey)
+                    + ["-out", "\(name).pem"] + Self.newKey)
         }
         let subjects = [
             ("server", "DNS:localhost,IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere.test"),
-            ("client", "DNS:gateway.test"),
+            ("client", "DNS:gateway.test"), ("wild", "DNS:*.wild.test,DNS:wild.test"),
+            ("renewed", "DNS:localhost,IP:127.0.0.1"), ("redis", "DNS:redis.test,DNS:*.wild.test,IP:127.0.0.1"),
         ]
-        for (name, names) in subjects {
-            try run(
-                ["req", "-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)", "-keyout", "\(name).key"]
-                    + ["-out", "\(name).csr"] + newKey)
-            try run(
-                ["x509", "-req", "-days", "2", "-copy_extensions", "copyall", "-in", "\(name).csr", "-CA", "ca.pem"]
-                    + ["-CAkey", "ca.key", "-CAcreateserial", "-out", "\(name).pem"])
-        }
+        for (name, names) in subjects { try issue(name, names, days: 2) }
+        // Since yesterday.
+        try issue("expired", "DNS:localhost", days: -1)
+        try run(["pkey", "-in", "server.key", "-aes256", "-passout", "pass:secret", "-out", "encrypted.key"])
     }
+
+    /// The certificate and key of any name of those above.
+    public func file(_ name: String) -> String { "\(directory)/\(name)" }
+
+    private func issue(_ name: String, _ names: String, days: Int) throws {
+        try run(
+            ["req", "-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)", "-keyout", "\(name).key"]
+                + ["-out", "\(name).csr"] + Self.newKey)
+        try run(
+            ["x509", "-req", "-days", "\(days)", "-copy_extensions", "copyall", "-in", "\(name).csr", "-CA", "ca.pem"]
+                + ["-CAkey", "ca.key", "-CAcreateserial", "-out", "\(name).pem"])
+    }
+
+    private static let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
     private func run(_ arguments: [String]) throws {
         let process = Process()

@@ -1,3 +1,4 @@
+public import EventLoop
 public import ServerSentEvents
 
 /// A client of `GET /events` that reads as a browser does, but does not come back by itself.
@@ -37,16 +38,17 @@ public final class EventStreamClient {
     /// - Parameter receiveBuffer: `SO_RCVBUF` in bytes, to make a reader that blocks its server soon.
     public convenience init(
         port: UInt16, channel: String, lastEventID: String? = nil, query: String? = nil, fields: [String] = [],
-        receiveBuffer: Int32? = nil
+        receiveBuffer: Int32? = nil, tls: TLSClientContext? = nil
     ) throws {
         let request = Self.request(channel: channel, lastEventID: lastEventID, query: query, fields: fields)
-        try self.init(port: port, request, lastEventID: lastEventID, receiveBuffer: receiveBuffer)
+        try self.init(port: port, request, lastEventID: lastEventID, receiveBuffer: receiveBuffer, tls: tls)
     }
 
     public init(
-        port: UInt16, _ request: RequestText, lastEventID: String? = nil, receiveBuffer: Int32? = nil
+        port: UInt16, _ request: RequestText, lastEventID: String? = nil, receiveBuffer: Int32? = nil,
+        tls: TLSClientContext? = nil
     ) throws {
-        socket = try TestSocket.connect(port: port, receiveBuffer: receiveBuffer)
+        socket = try TestSocket.connect(port: port, receiveBuffer: receiveBuffer, tls: tls)
         try socket.send(request.text)
         answer = try HTTPAnswer.read(from: socket)
         guard answer.status == 200 else {
@@ -108,6 +110,6 @@ extension TestGateway {
     ) throws -> EventStreamClient {
         try EventStreamClient(
             port: port, channel: channel, lastEventID: lastEventID, query: query, fields: fields,
-            receiveBuffer: receiveBuffer)
+            receiveBuffer: receiveBuffer, tls: tls)
     }
 }

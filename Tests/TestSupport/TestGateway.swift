@@ -1,4 +1,5 @@
 public import Configuration
+public import EventLoop
 public import Gateway
 import Logging
 public import Metrics
@@ -9,6 +10,8 @@ public final class TestGateway {
     public let log: CapturedLog
     /// So that it runs for as long as the gateway does.
     private let redis: RedisProcess
+    /// For its clients, when its port speaks TLS.
+    public let tls: TLSClientContext?
     public var port: UInt16 { gateway.port }
 
     /// - Parameter configure: changes settings from their defaults (and the test's secret).
@@ -19,6 +22,9 @@ public final class TestGateway {
         let log = CapturedLog()
         self.log = log
         self.redis = redis
+        tls =
+            settings.tls.certificateFile == nil
+            ? nil : try TLSClientContext(caFile: Certificates.shared().authority, verifyHostname: true)
         gateway = try Gateway(settings: settings, logger: log.logger)
     }
 
@@ -46,13 +52,13 @@ public final class TestGateway {
     }
 
     public func get(_ path: String) throws -> HTTPAnswer {
-        let socket = try TestSocket.connect(port: port)
+        let socket = try TestSocket.connect(port: port, tls: tls)
         try socket.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return try HTTPAnswer.read(from: socket)
     }
 
     public func connect(_ channel: String, lastID: String? = nil, fields: [String] = []) throws -> WebSocketClient {
-        try WebSocketClient(port: port, channel: channel, lastID: lastID, fields: fields)
+        try WebSocketClient(port: port, channel: channel, lastID: lastID, fields: fields, tls: tls)
     }
 
     public func figures() throws -> Snapshot {

@@ -1,11 +1,52 @@
+public import EventLoop
 import Glibc
 
 /// A blocking stream socket with deadlines: how tests speak to servers, byte by byte if need be.
 public final class TestSocket {
     public private(set) var descriptor: Int32
     private var buffer: [UInt8] = []
+    /// What bytes go through over TLS; it owns the descriptor then.
+    private var secure: ByteStream?
 
     private init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Connects and completes the TLS handshake with a server whose certificate is for `localhost`.
+    public static func connect(
+        port: UInt16, receiveBuffer: Int32? = nil, tls: TLSClientContext
+    ) throws -> TestSocket {
+        let made = try connect(port: port, receiveBuffer: receiveBuffer)
+        try made.startTLS(tls)
+        return made
+    }
+
+    /// Completes the TLS handshake with a server whose certificate is for `localhost`.
+    public func startTLS(_ tls: TLSClientContext) throws {
+        guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else { throw Failure("fcntl: errno \(errno)") }
+        let stream = ByteStream(owning: Descriptor(owning: descriptor))
+        secure = stream
+        try stream.startTLS(tls, serverName: "localhost")
+        let deadline = Deadline()
+        while true {
+            switch stream.finishConnecting() {
+            case .connected: return
+            case .failed(let sentence): throw Failure(sentence)
+            case .inProgress(let interest):
+                let events = interest.contains(.write) ? POLLOUT : POLLIN
+                try wait(for: Int16(events), deadline, "the TLS handshake was not complete")
+            }
+        }
+    }
+
+    /// As the settings of the server have it: over TLS if there is a context for it.
+    public static func connect(
+        port: UInt16, receiveBuffer: Int32? = nil, tls: TLSClientContext?
+    ) throws -> TestSocket {
+        if let tls { return try connect(port: port, receiveBuffer: receiveBuffer, tls: tls) }
+        return try connect(port: port, receiveBuffer: receiveBuffer)
+    }
+
+    /// Over TLS: whether the handshake went on from an earlier session.
+    public var isResumed: Bool { secure?.isResumed ?? false }
 
     deinit { close() }
 
@@ -52,7 +93,7 @@ public final class TestSocket {
 
     public func close() {
         guard descriptor >= 0 else { return }
-        Glibc.close(descriptor)
+        if let secure { secure.close() } else { Glibc.close(descriptor) }
         descriptor = -1
     }
 
@@ -63,13 +104,28 @@ public final class TestSocket {
         close()
     }
 
-    public func shutdownWrite() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+    public func shutdownWrite() {
+        if let secure { secure.shutdownWrite() } else { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+    }
 
     // MARK: Sending
 
     public func send(_ text: String) throws { try send(Array(text.utf8)) }
 
+    private func send(_ bytes: [UInt8], through secure: ByteStream, _ deadline: Deadline) throws {
+        var offset = 0
+        while offset < bytes.count || secure.hasUnsentOutput {
+            let rest = bytes[offset...]
+            switch rest.isEmpty ? secure.flushTaken() : rest.withUnsafeBytes({ secure.write($0) }) {
+            case .wrote(let count): offset += count
+            case .wouldBlock: try wait(for: Int16(POLLOUT), deadline, "the peer takes no more bytes")
+            case .failed(let error): throw Failure("sending failed: \(error)")
+            }
+        }
+    }
+
     public func send(_ bytes: [UInt8], deadline: Deadline = Deadline()) throws {
+        if let secure { return try send(bytes, through: secure, deadline) }
         var offset = 0
         while offset < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -101,6 +157,20 @@ public final class TestSocket {
     /// Appends what comes to the buffer; false at the end of the stream (or a reset).
     private func fill(_ deadline: Deadline, _ what: String) throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65536)
+        if let secure {
+            while true {
+                switch chunk.withUnsafeMutableBytes({ secure.read(into: $0) }) {
+                case .bytes(let count):
+                    buffer.append(contentsOf: chunk[..<count])
+                    return true
+                case .endOfStream: return false
+                case .failed(let error):
+                    guard error.code == ECONNRESET else { throw Failure("receiving failed: \(error)") }
+                    return false
+                case .wouldBlock: try wait(for: Int16(POLLIN), deadline, what)
+                }
+            }
+        }
         while true {
             let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
             if count > 0 {

@@ -1,3 +1,4 @@
+public import EventLoop
 import JSONWebToken
 
 /// A WebSocket client that hides nothing: frames as they are.
@@ -39,9 +40,10 @@ public final class WebSocketClient {
 
     /// Connects and completes the handshake.
     public init(
-        port: UInt16, channel: String, lastID: String? = nil, fields: [String] = [], receiveBuffer: Int32? = nil
+        port: UInt16, channel: String, lastID: String? = nil, fields: [String] = [], receiveBuffer: Int32? = nil,
+        tls: TLSClientContext? = nil
     ) throws {
-        socket = try TestSocket.connect(port: port, receiveBuffer: receiveBuffer)
+        socket = try TestSocket.connect(port: port, receiveBuffer: receiveBuffer, tls: tls)
         try socket.send(Self.request(channel: channel, lastID: lastID, fields: fields))
         answer = try HTTPAnswer.read(from: socket)
         guard answer.status == 101 else {

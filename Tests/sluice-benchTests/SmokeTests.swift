@@ -1,3 +1,4 @@
+import Configuration
 import EventLoop
 import Gateway
 import Glibc
@@ -11,10 +12,20 @@ import Testing
 @Suite("Every scenario, tiny")
 struct SmokeTests {
     private func report(
-        _ scenario: Scenario, _ transport: Target.Transport, _ change: (inout Plan) -> Void = { _ in }
+        _ scenario: Scenario, _ transport: Target.Transport, overTLS: Bool = false
     ) throws -> Report {
         let redis = try RedisProcess()
-        let gateway = try TestGateway(redis: redis).ready()
+        let files = try Certificates.shared()
+        let gateway = try TestGateway(redis: redis) {
+            guard overTLS else { return }
+            $0.tls.certificateFile = files.server
+            $0.tls.keyFile = files.serverKey
+        }.ready()
+        let tls =
+            overTLS
+            ? Target.TLS(
+                context: try TLSClientContext(caFile: files.authority, verifyHostname: true, resumes: true),
+                serverName: "127.0.0.1") : nil
         var plan = scenario.plan
         plan.channels = max(plan.channels * 20 / plan.sockets, 1)
         plan.sockets = 20
@@ -24,10 +35,9 @@ struct SmokeTests {
         case .rate: plan.pace = .rate(perSecond: 1000, seconds: 0.1)
         case .silence: plan.pace = .silence(seconds: 0.05)
         }
-        change(&plan)
         let target = Target(
             server: try #require(SocketAddress(literal: "127.0.0.1", port: gateway.port)), transport: transport,
-            path: transport == .webSocket ? "/" : "/events", redis: try .unix(path: redis.socketPath),
+            tls: tls, path: transport == .webSocket ? "/" : "/events", redis: try .unix(path: redis.socketPath),
             streamPrefix: "async-events-", secret: WebSocketClient.secret, cookieName: "async-token",
             channelClaim: "channel", sources: 4, process: try ServerProcess(id: getpid()))
         return try Run(scenario, plan, target, label: "").carryOut(patience: 10)
@@ -39,8 +49,13 @@ struct SmokeTests {
     @Test("over event streams", arguments: [Scenario.spread, .churn, .slow])
     func eventStream(_ scenario: Scenario) throws { try check(scenario, .eventStream) }
 
-    private func check(_ scenario: Scenario, _ transport: Target.Transport) throws {
-        let report = try report(scenario, transport)
+    @Test("over TLS", arguments: [Scenario.spread, .churn, .slow], [Target.Transport.webSocket, .eventStream])
+    func secure(_ scenario: Scenario, _ transport: Target.Transport) throws {
+        try check(scenario, transport, overTLS: true)
+    }
+
+    private func check(_ scenario: Scenario, _ transport: Target.Transport, overTLS: Bool = false) throws {
+        let report = try report(scenario, transport, overTLS: overTLS)
         #expect(report.failure == nil)
         let expected: Double? =
             switch scenario {
