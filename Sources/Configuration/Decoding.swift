@@ -42,6 +42,11 @@ extension Key {
                 return refuse(raw, oneOf(LogLevel.allCases.map(\.rawValue)))
             }
             settings[keyPath: place] = value
+        case .logFormat(let place):
+            guard let value = Self.string(raw).flatMap({ LogFormat(rawValue: $0.lowercased()) }) else {
+                return refuse(raw, oneOf(LogFormat.allCases.map(\.rawValue)))
+            }
+            settings[keyPath: place] = value
         }
         return []
     }

@@ -62,6 +62,7 @@ public struct Key: Sendable {
         case .secret: .secret
         case .strings: .strings
         case .logLevel: .choice(LogLevel.allCases.map(\.rawValue))
+        case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
         }
     }
 
@@ -105,6 +106,7 @@ enum Slot: Sendable {
     case secret(Place<Secret>)
     case strings(Place<[String]>)
     case logLevel(Place<LogLevel>)
+    case logFormat(Place<LogFormat>)
 
     /// The value as JSON text. A secret's is never given: the default's, which is empty, stands for it.
     func json(in settings: Settings) -> String {
@@ -117,6 +119,7 @@ enum Slot: Sendable {
         case .secret: quoted("")
         case .strings(let place): "[" + settings[keyPath: place].map(quoted).joined(separator: ", ") + "]"
         case .logLevel(let place): quoted(settings[keyPath: place].rawValue)
+        case .logFormat(let place): quoted(settings[keyPath: place].rawValue)
         }
     }
 }

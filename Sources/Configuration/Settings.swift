@@ -11,6 +11,8 @@ public struct Settings: Sendable, Equatable {
         public var port: UInt16 = 8125
         /// Tags in DogStatsD form (`name:value` or `name`), added to every line.
         public var globalTags: [String] = []
+        /// Time between two reports of counters and levels, in milliseconds.
+        public var reportIntervalMs = 10_000
     }
 
     /// How Redis is reached.
@@ -69,6 +71,11 @@ public struct Settings: Sendable, Equatable {
     public var logToFile = false
     /// Path of the log file; not empty when `logToFile` is set.
     public var logFilename = "app.log"
+    /// How a line of the log is written.
+    public var logFormat = LogFormat.text
+
+    /// TCP port for `/metrics` alone; 0: it is on ``port``. Never the same as ``port``.
+    public var metricsPort: UInt16 = 0
 
     /// StatsD.
     public var statsd = StatsD()
@@ -136,6 +143,16 @@ public struct Settings: Sendable, Equatable {
     /// The shortest secret that is accepted, in bytes: the output of the smallest hash, below which RFC 7518
     /// (section 3.2) forbids it.
     public static let minimumSecretBytes = 32
+}
+
+/// Forms of a line of the log.
+public enum LogFormat: String, Sendable, CaseIterable {
+    /// For people: the time, the level and the message, then `key=value`.
+    case text
+    /// `key=value` throughout.
+    case logfmt
+    /// A JSON object.
+    case json
 }
 
 /// Levels of the log, the least severe first.

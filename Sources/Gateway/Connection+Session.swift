@@ -86,6 +86,7 @@ extension Connection {
             metadata: metadata([
                 "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
             ]))
+        subscriber.missedThrough = loop.log.lastNumber
         switch resume {
         case nil:
             subscriber.position = .live
@@ -93,7 +94,6 @@ extension Connection {
             if tellsGaps { subscriber.gaps = .wanted(id) }
             switch loop.log.place(id, of: admitted.channel) {
             case .event(let number):
-                if number < loop.log.lastNumber { loop.counters.replaysFromMemory += 1 }
                 subscriber.position = .log(number, id)
             case .unknown:
                 subscriber.position = .history(.claimed(id))

@@ -2,6 +2,7 @@ import EventLog
 import EventLoop
 import Glibc
 import HTTP1
+import Metrics
 import WebSocket
 
 /// One accepted socket from its first byte to its last: input and output, deadlines, and how it ends.
@@ -25,6 +26,8 @@ final class Connection: ReadinessHandler {
     unowned let loop: GatewayLoop
     let stream: ByteStream
     let peer: SocketAddress
+    /// Which listener it came from.
+    let port: Port
     /// Its descriptor, and a serial number that tells it from others that had the descriptor before.
     let token: UInt64
     var registration: Registration?
@@ -37,6 +40,12 @@ final class Connection: ReadinessHandler {
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
     private var isReadingPaused = false
+    /// `/metrics` was asked for, and the loops have not answered yet.
+    var isAwaitingFigures = false
+    /// The `X-Request-ID` of the last request, if it had a good one.
+    var givenRequestID: [UInt8]?
+    /// What was written so far, for the log.
+    private(set) var traffic = Traffic()
     /// When this connection must be looked at; the loop's wheel holds a token for it.
     var deadline: MonotonicTime
     var scheduledFor: MonotonicTime?
@@ -45,10 +54,22 @@ final class Connection: ReadinessHandler {
     /// network, short enough that a peer who does not bother holds nothing.
     static let closingMilliseconds: Int64 = 2000
 
-    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress, serial: UInt32) {
+    struct Traffic {
+        var bytes = 0
+        /// Events that were begun.
+        var events: UInt32 = 0
+
+        mutating func add(bytes: Int, events: Int) {
+            self.bytes += bytes
+            self.events &+= UInt32(truncatingIfNeeded: events)
+        }
+    }
+
+    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress, port: Port, serial: UInt32) {
         self.loop = loop
         self.stream = stream
         self.peer = peer
+        self.port = port
         token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))
         headParser = RequestHeadParser(limits: loop.context.headLimits)
         deadline = loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout)
@@ -74,6 +95,7 @@ final class Connection: ReadinessHandler {
         let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
+            countWritten(count, events: gather.events.count)
             if gather.encoding == .eventStream, case .eventStream(let session)? = subscriber?.session {
                 session.heartbeat.wrote(now: loop.now)
             }
@@ -84,6 +106,7 @@ final class Connection: ReadinessHandler {
                 output.setTail(loop.tail(of: remainder, number: gather.events[remainder.event].number))
                 started = remainder.event + 1
             }
+            countWritten(count, events: started)
             updateInterest(awaitingWritable: true)
             return .blocked(started: started, bytes: count)
         case .wouldBlock:
@@ -93,6 +116,11 @@ final class Connection: ReadinessHandler {
             endAfterSendError(error)
             return .closed
         }
+    }
+
+    private func countWritten(_ bytes: Int, events: Int) {
+        loop.counters.bytesSent += bytes
+        traffic.add(bytes: bytes, events: events)
     }
 
     /// Sends a few bytes in one piece: an answer or a control frame.
@@ -107,7 +135,10 @@ final class Connection: ReadinessHandler {
 
     /// Writes what waits, and goes on with what waited for it.
     func flush() {
-        switch output.flush(to: stream) {
+        var written = 0
+        let outcome = output.flush(to: stream, written: &written)
+        countWritten(written, events: 0)
+        switch outcome {
         case .all:
             updateInterest(awaitingWritable: false)
             if endsWhenFlushed { return linger() }
@@ -133,14 +164,20 @@ final class Connection: ReadinessHandler {
     private var isAwaitingWritable = false
 
     private func updateInterest(awaitingWritable: Bool) {
-        isAwaitingWritable = awaitingWritable
+        if awaitingWritable != isAwaitingWritable {
+            isAwaitingWritable = awaitingWritable
+            loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
+        }
         // A peer that asks without reading the answers is not read from until it does.
-        isReadingPaused = awaitingWritable && phase == .http
+        isReadingPaused = (awaitingWritable || isAwaitingFigures) && phase == .http
         guard let registration else { return }
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.insert(.write) }
         loop.events.modify(registration, interest: interest)
     }
+
+    /// Until the next answer is out.
+    func pauseReading() { updateInterest(awaitingWritable: isAwaitingWritable) }
 
     // MARK: Input
 
@@ -148,9 +185,7 @@ final class Connection: ReadinessHandler {
         if isAwaitingWritable, ready.contains(.writable) || ready.contains(.error) || ready.contains(.hangup) {
             flush()
             // Requests that were put aside until the peer had read its answers.
-            if phase == .http, output.isEmpty, !partialHead.isEmpty {
-                receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
-            }
+            goOnReceiving()
         }
         guard phase != .closed, !isReadingPaused else { return }
         if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
@@ -236,9 +271,7 @@ final class Connection: ReadinessHandler {
     private func linger() {
         phase = .lingering
         stream.shutdownWrite()
-        isReadingPaused = false
-        if let registration { loop.events.modify(registration, interest: .read) }
-        isAwaitingWritable = false
+        updateInterest(awaitingWritable: false)
         setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
     }
 
@@ -246,6 +279,7 @@ final class Connection: ReadinessHandler {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        if isAwaitingWritable { loop.counters.socketsBlocked -= 1 }
         loop.forget(self)
         stream.close()
     }

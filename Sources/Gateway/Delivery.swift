@@ -6,6 +6,7 @@ extension GatewayLoop {
     /// Takes a batch into the log and gives it to those who are up to date. Who is not, finds it in the log later.
     func deliver(_ batch: Batch) {
         log.append(batch)
+        latencyClock.read()
         var touched = self.touched
         self.touched = []
         for index in batch.entries.indices {
@@ -43,11 +44,22 @@ extension GatewayLoop {
                 gather.add(batch, members.pending[next])
                 next += 1
             }
+            var written = 0
             for subscriber in members.subscribers {
                 guard case .live = subscriber.position, subscriber.exceptions.isEmpty, subscriber.encoding == encoding
                 else { continue }
-                send(to: subscriber)
+                let before = counters.deliveries
+                if send(to: subscriber) {
+                    written += 1
+                } else {
+                    noteLive(counters.deliveries - before, sockets: 1)
+                }
+                if written == LatencyClock.writesPerReading {
+                    noteLive(gather.events.count, sockets: written)
+                    written = 0
+                }
             }
+            if written > 0 { noteLive(gather.events.count, sockets: written) }
         }
     }
 
@@ -61,12 +73,10 @@ extension GatewayLoop {
         switch connection.write(gather) {
         case .sent:
             counters.deliveries += gather.events.count
-            counters.bytesSent += gather.byteCount
             noteGiven(subscriber, gather.events.count)
             return true
-        case .blocked(let started, let bytes):
+        case .blocked(let started, _):
             counters.deliveries += started
-            counters.bytesSent += bytes
             noteGiven(subscriber, started)
             let cursor = started > 0 ? gather.events[started - 1].number : gather.events[0].number - 1
             let place = started > 0 ? gather.events[started - 1].id : gather.events[0].id.predecessor
@@ -75,6 +85,18 @@ extension GatewayLoop {
         case .closed:
             return false
         }
+    }
+
+    /// Counts events that were missed and have now been handed over.
+    /// - Parameter source: where the first of them came from.
+    private func countReplayed(
+        _ count: Int, to subscriber: Subscriber, _ source: WritableKeyPath<LoopCounters, Int>
+    ) {
+        guard count > 0 else { return }
+        counters.eventsReplayed += count
+        guard !subscriber.isReplayCounted else { return }
+        subscriber.isReplayCounted = true
+        counters[keyPath: source] += 1
     }
 
     /// Who wants to be told of gaps is told the ID of the last event it was given.
@@ -112,11 +134,20 @@ extension GatewayLoop {
                     }
                     subscriber.position = .live
                     subscriber.hasFallenBehind = false
+                    subscriber.missedThrough = 0
+                    subscriber.isReplayCounted = false
                     subscriber.isCrossingBreak = false
                     subscriber.exceptions.prune(through: log.lastID)
                     return
                 }
-                if send(to: subscriber) { subscriber.position = .log(last, log.id(at: last)) }
+                let before = counters.deliveries
+                let missed = subscriber.missedThrough
+                let isAllSent = send(to: subscriber)
+                if missed > 0 {
+                    let count = gather.events.prefix(counters.deliveries - before).count { $0.number <= missed }
+                    countReplayed(count, to: subscriber, \.replaysFromMemory)
+                }
+                if isAllSent { subscriber.position = .log(last, log.id(at: last)) }
 
             case .history(let point):
                 if case .settled(let id, _) = point, id >= log.floor {
@@ -140,13 +171,13 @@ extension GatewayLoop {
                 switch connection.write(gather) {
                 case .sent:
                     counters.deliveries += gather.events.count
-                    counters.bytesSent += gather.byteCount
                     noteGiven(subscriber, gather.events.count)
+                    countReplayed(gather.events.count, to: subscriber, \.replaysFromChannelStream)
                     subscriber.position = .replaying(replay)
-                case .blocked(let started, let bytes):
+                case .blocked(let started, _):
                     counters.deliveries += started
-                    counters.bytesSent += bytes
                     noteGiven(subscriber, started)
+                    countReplayed(started, to: subscriber, \.replaysFromChannelStream)
                     subscriber.hasFallenBehind = true
                     replay.next = from + started
                     if let restart = replay.wait(within: replayBudget) {

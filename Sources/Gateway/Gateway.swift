@@ -26,10 +26,17 @@ public final class Gateway: Sendable {
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
     ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
     ///     blocked in the calling thread (``blockSignals()``).
-    public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
+    ///   - environment: the process's variables, for the tags that Datadog's (`DD_ENV` and so on) stand for.
+    ///   - toggleDebug: called on SIGUSR1, on a loop's thread, where signals are handled.
+    public init(
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, environment: [String: String] = [:],
+        toggleDebug: (@Sendable () -> Void)? = nil
+    ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
-        let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
+        let context = try GatewayContext(
+            settings: settings, loopCount: count, logger: logger, environment: environment)
         let listeners = try Self.listen(settings, count: count)
+        let metricsListener = try Self.listenForMetrics(settings)
         port = listeners[0].localPort
         loopCount = count
         drainMs = settings.drainMs
@@ -37,7 +44,11 @@ public final class Gateway: Sendable {
 
         var loops: [GatewayLoop] = []
         do {
-            for listener in listeners { loops.append(try GatewayLoop(context: context, listener: listener)) }
+            for (index, listener) in listeners.enumerated() {
+                loops.append(
+                    try GatewayLoop(
+                        context: context, listener: listener, metricsListener: index == 0 ? metricsListener : nil))
+            }
         } catch {
             throw GatewayError("an event loop cannot be made: \(error)")
         }
@@ -47,6 +58,7 @@ public final class Gateway: Sendable {
         if handlesSignals {
             do {
                 try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
+                try Signals.deliver([SIGUSR1], on: loops[0].events) { _ in toggleDebug?() }
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -106,12 +118,12 @@ public final class Gateway: Sendable {
         return collected.wait(milliseconds: 60_000)
     }
 
-    /// Blocks SIGTERM and SIGINT in this thread and those it starts, so that they reach the gateway as events. To be
+    /// Blocks SIGTERM, SIGINT and SIGUSR1 in this thread and those it starts, so that they reach the gateway as events. To be
     /// called at the start of the process.
     public static func blockSignals() throws(GatewayError) {
         Signals.ignoreBrokenPipe()
         do {
-            try Signals.block([SIGTERM, SIGINT])
+            try Signals.block([SIGTERM, SIGINT, SIGUSR1])
         } catch {
             throw GatewayError("signals cannot be blocked: \(error)")
         }
@@ -141,6 +153,20 @@ public final class Gateway: Sendable {
             throw GatewayError("\(error) (settings: \"host\", \"port\")", isAboutPort: true)
         }
     }
+
+    /// The listening socket for `/metrics` alone, if the settings say so.
+    private static func listenForMetrics(_ settings: Settings) throws(GatewayError) -> Listener? {
+        guard settings.metricsPort != 0 else { return nil }
+        do {
+            return try Listener.open(
+                host: settings.host, port: settings.metricsPort, reusePort: false, backlog: metricsBacklog)
+        } catch {
+            throw GatewayError("\(error) (settings: \"host\", \"metricsPort\")")
+        }
+    }
+
+    /// More scrapers than anybody has.
+    private static let metricsBacklog: Int32 = 64
 
     /// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
     private static let backlog: Int32 = 4096

@@ -38,7 +38,8 @@ struct PendingOutput {
     }
 
     /// Writes what it can.
-    mutating func flush(to stream: ByteStream) -> Flushed {
+    /// - Parameter written: the bytes that were taken are added to it.
+    mutating func flush(to stream: ByteStream, written: inout Int) -> Flushed {
         while var rest = tail {
             let outcome =
                 if rest.prefix.isEmpty {
@@ -48,6 +49,7 @@ struct PendingOutput {
                 }
             switch outcome {
             case .wrote(let count):
+                written += count
                 if rest.prefix.isEmpty {
                     rest.range = (rest.range.lowerBound + count)..<rest.range.upperBound
                 } else {
@@ -66,6 +68,7 @@ struct PendingOutput {
             }
             switch outcome {
             case .wrote(let count):
+                written += count
                 controlOffset += count
             case .wouldBlock:
                 return .blocked

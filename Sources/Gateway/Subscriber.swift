@@ -38,6 +38,11 @@ final class Subscriber {
     /// Its last round came to nothing, because the log let go of more events than it had kept.
     var needsAllTwins = false
 
+    /// The log's last event when it came: what is up to here it has missed. 0 once it is up to date.
+    var missedThrough: EventNumber = 0
+    /// What it is being given now was counted as a replay.
+    var isReplayCounted = false
+
     let session: Session
     var gaps = GapNotices.unwanted
     /// When its token is no longer good, leeway included.

@@ -14,7 +14,8 @@ struct Serve: ParsableCommand {
             them into the file or into JWT_SECRET and REDIS_PASSWORD. `sluice check` tells what is wrong before you \
             start.
 
-            SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once.
+            SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once. \
+            SIGUSR1 turns the log level to debug, another one back.
 
             For example:
 
@@ -32,7 +33,8 @@ struct Serve: ParsableCommand {
             throw CommandFailure("\(error)")
         }
         let (settings, loaded) = try configuration.load(options.overrides)
-        let logger = try Logger(settings, from: loaded)
+        let level = LogLevelSwitch(Logger.Level(settings.logLevel))
+        let logger = try Logger(settings, from: loaded, level: level)
 
         for warning in loaded.warnings {
             let message: Logger.Message = "\(warning.description)"
@@ -47,7 +49,8 @@ struct Serve: ParsableCommand {
         let limit = raiseDescriptorLimit()
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
-        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true)
+        let gateway = try Gateway.open(
+            settings, loaded, logger, handlesSignals: true, toggleDebug: { level.toggleDebug(logger) })
         gateway.wait()
         logger.info("stopped")
     }
@@ -57,10 +60,13 @@ extension Gateway {
     /// Opens the port and starts the gateway.
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
-        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool
+        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
+        toggleDebug: (@Sendable () -> Void)? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
-            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals)
+            return try Gateway(
+                settings: settings, logger: logger, handlesSignals: handlesSignals,
+                environment: ConfigurationOption.environment, toggleDebug: toggleDebug)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(

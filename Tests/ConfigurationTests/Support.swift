@@ -54,7 +54,7 @@ extension Key {
         case .secret:
             let text = path == "redis.url" ? "redis://:\(goodSecret)@other.example" : goodSecret
             return (quoted(text), text)
-        case .choice: return ("\"error\"", "error")
+        case .choice(let words): return (quoted(words.last ?? ""), words.last ?? "")
         case .string, .optionalString: return ("\"other-value\"", "other-value")
         case .strings:
             switch path {

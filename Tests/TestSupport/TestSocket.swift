@@ -4,6 +4,8 @@ import Glibc
 public final class TestSocket {
     public private(set) var descriptor: Int32
     private var buffer: [UInt8] = []
+    /// Bytes that have arrived so far, those included that nobody has read yet.
+    public private(set) var receivedBytes = 0
 
     private init(_ descriptor: Int32) { self.descriptor = descriptor }
 
@@ -104,6 +106,7 @@ public final class TestSocket {
         while true {
             let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
             if count > 0 {
+                receivedBytes += count
                 buffer.append(contentsOf: chunk[..<count])
                 return true
             }
