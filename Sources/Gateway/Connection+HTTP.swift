@@ -42,7 +42,8 @@ extension Connection {
     }
 
     private func answer(_ head: RequestHead) {
-        givenRequestID = RequestID.given(head.first("x-request-id"))
+        loop.givenRequestID = RequestID.given(head.first("x-request-id"))
+        defer { loop.givenRequestID = nil }
         guard port == .main else { return answerMonitor(head) }
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
@@ -130,12 +131,4 @@ extension Connection {
         ])
     }
 
-    /// Ties log lines and refusals to what a proxy has logged: what the client's last request said, or one made for the
-    /// connection.
-    var requestID: String {
-        givenRequestID.map { String(decoding: $0, as: UTF8.self) }
-            ?? RequestID.made(seed: loop.requestIDSeed, token: token)
-    }
-
-    var requestIDField: Response.Field { Response.Field("X-Request-ID", requestID) }
 }

@@ -52,11 +52,11 @@ extension Connection {
         pauseReading()
         // Its own deadline comes later than the collector's.
         setDeadline(loop.now.advanced(byMilliseconds: FiguresCollector.deadlineMilliseconds * 2))
-        loop.figures.collect { [loop, token] snapshot in
-            guard let connection = loop.connection(token: token) else { return }
-            connection.isAwaitingFigures = false
-            connection.reply(Self.response(snapshot, format), keep: keep, toHead: toHead)
-            connection.goOnReceiving()
+        loop.figures.collect { [weak self] snapshot in
+            guard let self, phase != .closed else { return }
+            isAwaitingFigures = false
+            reply(Self.response(snapshot, format), keep: keep, toHead: toHead)
+            goOnReceiving()
         }
     }
 

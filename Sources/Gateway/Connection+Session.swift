@@ -78,6 +78,7 @@ extension Connection {
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
             arrival: loop.log.lastID, arrivedAt: loop.now, expiresAt: admitted.expiresAt)
+        subscriber.givenRequestID = loop.givenRequestID
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
         loop.countSession(session.encoding)

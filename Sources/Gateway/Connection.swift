@@ -42,8 +42,6 @@ final class Connection: ReadinessHandler {
     private var isReadingPaused = false
     /// `/metrics` was asked for, and the loops have not answered yet.
     var isAwaitingFigures = false
-    /// The `X-Request-ID` of the last request, if it had a good one.
-    var givenRequestID: [UInt8]?
     /// What was written so far, for the log.
     private(set) var traffic = Traffic()
     /// When this connection must be looked at; the loop's wheel holds a token for it.
@@ -95,7 +93,7 @@ final class Connection: ReadinessHandler {
         let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
-            countWritten(count, events: gather.events.count)
+            traffic.add(bytes: count, events: gather.events.count)
             if gather.encoding == .eventStream, case .eventStream(let session)? = subscriber?.session {
                 session.heartbeat.wrote(now: loop.now)
             }
@@ -106,7 +104,7 @@ final class Connection: ReadinessHandler {
                 output.setTail(loop.tail(of: remainder, number: gather.events[remainder.event].number))
                 started = remainder.event + 1
             }
-            countWritten(count, events: started)
+            traffic.add(bytes: count, events: started)
             updateInterest(awaitingWritable: true)
             return .blocked(started: started, bytes: count)
         case .wouldBlock:
@@ -116,11 +114,6 @@ final class Connection: ReadinessHandler {
             endAfterSendError(error)
             return .closed
         }
-    }
-
-    private func countWritten(_ bytes: Int, events: Int) {
-        loop.counters.bytesSent += bytes
-        traffic.add(bytes: bytes, events: events)
     }
 
     /// Sends a few bytes in one piece: an answer or a control frame.
@@ -137,7 +130,8 @@ final class Connection: ReadinessHandler {
     func flush() {
         var written = 0
         let outcome = output.flush(to: stream, written: &written)
-        countWritten(written, events: 0)
+        traffic.add(bytes: written, events: 0)
+        loop.counters.bytesSent += written
         switch outcome {
         case .all:
             updateInterest(awaitingWritable: false)

@@ -6,7 +6,6 @@ extension GatewayLoop {
     /// Takes a batch into the log and gives it to those who are up to date. Who is not, finds it in the log later.
     func deliver(_ batch: Batch) {
         log.append(batch)
-        latencyClock.read()
         var touched = self.touched
         self.touched = []
         for index in batch.entries.indices {
@@ -16,6 +15,7 @@ extension GatewayLoop {
             if members.pending.isEmpty { touched.append(members) }
             members.pending.append(index)
         }
+        if !touched.isEmpty { latencyClock.read() }
         for members in touched {
             deliver(batch, to: members)
             members.pending.removeAll(keepingCapacity: true)
@@ -73,10 +73,12 @@ extension GatewayLoop {
         switch connection.write(gather) {
         case .sent:
             counters.deliveries += gather.events.count
+            counters.bytesSent += gather.byteCount
             noteGiven(subscriber, gather.events.count)
             return true
-        case .blocked(let started, _):
+        case .blocked(let started, let bytes):
             counters.deliveries += started
+            counters.bytesSent += bytes
             noteGiven(subscriber, started)
             let cursor = started > 0 ? gather.events[started - 1].number : gather.events[0].number - 1
             let place = started > 0 ? gather.events[started - 1].id : gather.events[0].id.predecessor
@@ -171,11 +173,13 @@ extension GatewayLoop {
                 switch connection.write(gather) {
                 case .sent:
                     counters.deliveries += gather.events.count
+                    counters.bytesSent += gather.byteCount
                     noteGiven(subscriber, gather.events.count)
                     countReplayed(gather.events.count, to: subscriber, \.replaysFromChannelStream)
                     subscriber.position = .replaying(replay)
-                case .blocked(let started, _):
+                case .blocked(let started, let bytes):
                     counters.deliveries += started
+                    counters.bytesSent += bytes
                     noteGiven(subscriber, started)
                     countReplayed(started, to: subscriber, \.replaysFromChannelStream)
                     subscriber.hasFallenBehind = true

@@ -53,6 +53,8 @@ final class GatewayLoop {
     private var mailboxes: [Mailbox<LoopMessage>] = []
     private var refusalWarnings = RateLimit(perSecond: 1)
     private var slowWarnings = RateLimit(perSecond: 1)
+    /// The `X-Request-ID` of the request that is being answered, if it has a good one.
+    var givenRequestID: [UInt8]?
     /// For the IDs of requests that came without one.
     let requestIDSeed = UInt64.random(in: .min ... .max)
     var latencyClock = LatencyClock()

@@ -1,3 +1,5 @@
+import HTTP1
+
 /// What ties a request to its log lines, and to those of the proxies before it.
 enum RequestID {
     /// Longer ones are not taken over: a UUID has 36, the IDs of common proxies at most 100.
@@ -21,4 +23,16 @@ enum RequestID {
         let digits = String(mixed, radix: 16)
         return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
+}
+
+extension Connection {
+    /// Ties log lines and refusals to what a proxy has logged: what the request that is being answered said, or the one
+    /// that began the session, or else one made for the connection.
+    var requestID: String {
+        let given = subscriber?.givenRequestID ?? loop.givenRequestID
+        return given.map { String(decoding: $0, as: UTF8.self) }
+            ?? RequestID.made(seed: loop.requestIDSeed, token: token)
+    }
+
+    var requestIDField: Response.Field { Response.Field("X-Request-ID", requestID) }
 }

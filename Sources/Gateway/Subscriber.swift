@@ -40,6 +40,8 @@ final class Subscriber {
 
     /// The log's last event when it came: what is up to here it has missed. 0 once it is up to date.
     var missedThrough: EventNumber = 0
+    /// The `X-Request-ID` that it came with, if that was a good one.
+    var givenRequestID: [UInt8]?
     /// What it is being given now was counted as a replay.
     var isReplayCounted = false
 

@@ -63,11 +63,10 @@ public struct StatsDReport {
 
     /// The sample rate that stands for so many; nil for one.
     ///
-    /// Both readers take the whole part of 1/rate. A rate that lies half a unit beyond the number cannot be rounded to the
-    /// one below it.
+    /// Both readers take the whole part of 1/rate. A rate that stands for a thousandth more than the number cannot be rounded
+    /// to the one below it, and hardly changes a sum (DogStatsD multiplies by 1/rate itself).
     static func rate(for weight: Int) -> String? {
         guard weight > 1 else { return nil }
-        let billionth = 1_000_000_000
-        return PrometheusText.decimal(2 * billionth / (2 * weight + 1), fractionDigits: 9)
+        return PrometheusText.decimal(1_000_000_000_000 / (1000 * weight + 1), fractionDigits: 9)
     }
 }

@@ -84,7 +84,7 @@ struct StatsDReportTests {
             ])
         #expect(try told.map(weight) == [2, 49, 1])
         #expect(told.last == "delivery_latency:31000|ms|#t:1")
-        #expect(told.first == "delivery_latency:0.35|ms|@0.4|#t:1")
+        #expect(told.first == "delivery_latency:0.35|ms|@0.499750124|#t:1")
         #expect(lines { report.addCounts(of: counters.snapshot(), to: &$0) } == [])
     }
 
@@ -93,6 +93,7 @@ struct StatsDReportTests {
         for weight in 2...StatsDReport.maxObservations {
             let rate = try #require(StatsDReport.rate(for: weight).flatMap { Double($0) })
             #expect(Int(1 / rate) == weight)
+            #expect(1 / rate < Double(weight) + 0.01)
         }
         #expect(StatsDReport.rate(for: 1) == nil)
     }
