@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     private let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
     private let drainMs: Int
+    private let reloader: Reloader
     private let logger: Logger
 
     /// Opens the port and starts the loops; Redis is contacted from there, and need not be up.
@@ -24,13 +25,14 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - settings: validated ones.
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
-    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
-    ///     blocked in the calling thread (``blockSignals()``).
+    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, SIGHUP is
+    ///     ``reload()``, and SIGUSR1 `toggleDebug`. They must be blocked in the calling thread (``blockSignals()``).
+    ///   - source: where ``reload()`` finds the settings of then; nil: it reads the files that `settings` name.
     ///   - environment: the process's variables, for the tags that Datadog's (`DD_ENV` and so on) stand for.
-    ///   - toggleDebug: called on SIGUSR1, on a loop's thread, where signals are handled.
+    ///   - toggleDebug: called on a loop's thread.
     public init(
-        settings: Settings, logger: Logger, handlesSignals: Bool = false, environment: [String: String] = [:],
-        toggleDebug: (@Sendable () -> Void)? = nil
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil,
+        environment: [String: String] = [:], toggleDebug: (@Sendable () -> Void)? = nil
     ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(
@@ -54,10 +56,11 @@ public final class Gateway: Sendable {
         }
         let mailboxes = loops.map(\.mailbox)
         self.mailboxes = mailboxes
+        reloader = Reloader(source: source ?? { .success(settings) }, mailboxes: mailboxes, logger: logger)
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
+                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger)
                 try Signals.deliver([SIGUSR1], on: loops[0].events) { _ in toggleDebug?() }
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
@@ -79,6 +82,7 @@ public final class Gateway: Sendable {
             }
         }
         self.threads = threads
+        context.tokenKeys.log(to: logger)
         logger.info(
             "listening",
             metadata: [
@@ -96,6 +100,13 @@ public final class Gateway: Sendable {
         logger.info("draining", metadata: ["drainMs": "\(milliseconds)"])
         for mailbox in mailboxes { mailbox.post(.drain) }
     }
+
+    /// Reads again what may change while it runs: what tokens are checked with (`jwtAlgorithms`, `jwtSecret`,
+    /// `previousJwtSecrets`, `jwtChannelIdKey`, and the files of `jwtPublicKeyFiles`). New handshakes are checked with the
+    /// new keys; open sockets stay. What is not good is logged, and changes nothing. Blocks while files are read.
+    /// - Returns: whether everything was good.
+    @discardableResult
+    public func reload() -> Bool { reloader.reload() }
 
     /// Stops without ceremony.
     public func stop() {
@@ -118,20 +129,24 @@ public final class Gateway: Sendable {
         return collected.wait(milliseconds: 60_000)
     }
 
-    /// Blocks SIGTERM, SIGINT and SIGUSR1 in this thread and those it starts, so that they reach the gateway as events. To be
-    /// called at the start of the process.
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it starts, so that they reach the gateway as
+    /// events. To be called at the start of the process.
     public static func blockSignals() throws(GatewayError) {
         Signals.ignoreBrokenPipe()
         do {
-            try Signals.block([SIGTERM, SIGINT, SIGUSR1])
+            try Signals.block([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         } catch {
             throw GatewayError("signals cannot be blocked: \(error)")
         }
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ reloader: Reloader, _ logger: Logger
     ) throws(SystemError) {
+        try Signals.deliver([SIGHUP], on: loop) { _ in
+            logger.info("reloading")
+            reloader.reloadInBackground()
+        }
         var received = 0
         try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
             received += 1

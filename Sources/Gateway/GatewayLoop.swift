@@ -1,6 +1,7 @@
 import Configuration
 import EventLog
 import EventLoop
+import JSONWebToken
 import Logging
 import Metrics
 
@@ -28,6 +29,8 @@ final class GatewayLoop {
     var log: EventLog
     var channels = ChannelTable()
     var counters = LoopCounters()
+    /// What tokens are checked with; replaced when the keys are loaded again.
+    private(set) var verifier: Verifier
     private(set) var availability = Availability.starting
     private(set) var isRedisConnected = false
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
@@ -83,6 +86,7 @@ final class GatewayLoop {
         self.context = context
         self.listener = listener
         self.metricsListener = metricsListener
+        verifier = context.tokenKeys.verifier
         let inbox = Inbox()
         self.inbox = inbox
         events = try EventLoop()
@@ -134,6 +138,8 @@ final class GatewayLoop {
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0
+        case .verifier(let verifier):
+            self.verifier = verifier
         case .drain:
             startDraining()
         case .stop:

@@ -15,7 +15,9 @@ struct Serve: ParsableCommand {
             start.
 
             SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once. \
-            SIGUSR1 turns the log level to debug, another one back.
+            SIGHUP reads again what tokens are checked with (jwtAlgorithms, jwtSecret, previousJwtSecrets and the key \
+            files); if something is wrong with it, the log says so and nothing changes. SIGUSR1 turns the log level to \
+            debug, another one back.
 
             For example:
 
@@ -50,7 +52,8 @@ struct Serve: ParsableCommand {
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
         let gateway = try Gateway.open(
-            settings, loaded, logger, handlesSignals: true, toggleDebug: { level.toggleDebug(logger) })
+            settings, loaded, logger, handlesSignals: true, source: configuration.source(options.overrides),
+            toggleDebug: { level.toggleDebug(logger) })
         gateway.wait()
         logger.info("stopped")
     }
@@ -61,17 +64,32 @@ extension Gateway {
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
         _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
-        toggleDebug: (@Sendable () -> Void)? = nil
+        source: SettingsSource? = nil, toggleDebug: (@Sendable () -> Void)? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
             return try Gateway(
-                settings: settings, logger: logger, handlesSignals: handlesSignals,
+                settings: settings, logger: logger, handlesSignals: handlesSignals, source: source,
                 environment: ConfigurationOption.environment, toggleDebug: toggleDebug)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(
                 "The gateway cannot start. \(error)",
                 "\"port\" is \(settings.port), set by \(loaded.source(of: "port")).")
+        }
+    }
+}
+
+extension ConfigurationOption {
+    /// The same file, environment and flags again, with what stands in the file then.
+    func source(_ overrides: [Override]) -> SettingsSource {
+        let file = file
+        let environment = Self.environment
+        return {
+            let result = Settings.load(file: file, environment: environment, overrides: overrides)
+            guard let settings = result.settings else {
+                return .failure(SettingsProblems(result.problems.map(\.description)))
+            }
+            return .success(settings)
         }
     }
 }

@@ -98,6 +98,7 @@ struct RequestIDTests {
         let refusals: [RequestRefusal] =
             [
                 .head(.invalidMethod), .handshake(.keyMissing), .bodyInHandshake, .handshakeTimeout, .noToken,
+                .malformedAuthorization,
                 .origin("x"), .starting, .draining, .tooManyConnections, .tooManyOnChannel, .notAcceptable, .notFound,
                 .wrongMethod(allowed: "GET"),
             ] + JSONWebToken.Refusal.allCases.map { .token($0) }
