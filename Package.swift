@@ -95,7 +95,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket", "ServerSentEvents",
-                "Metrics", "JSONWebToken",
+                "Metrics", "JSONWebToken", "HTTP1", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -131,7 +131,7 @@ let package = Package(
             swiftSettings: settings),
         // Real processes under real faults: DESIGN part 2 as a whole.
         .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice"], swiftSettings: settings),
-        .testTarget(name: "MetricsTests", dependencies: ["Metrics"], swiftSettings: settings),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "EventLogTests", dependencies: ["EventLog"], swiftSettings: settings),
         .testTarget(name: "RedisStreamsTests", dependencies: ["RedisStreams", "EventLog"], swiftSettings: settings),
     ]

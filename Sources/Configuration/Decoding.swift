@@ -50,6 +50,11 @@ extension Key {
         case .tlsVersion(let place):
             guard let value = Self.version(raw) else { return refuse(raw, oneOf(TLSVersion.allCases.map(\.rawValue))) }
             settings[keyPath: place] = value
+        case .logFormat(let place):
+            guard let value = Self.string(raw).flatMap({ LogFormat(rawValue: $0.lowercased()) }) else {
+                return refuse(raw, oneOf(LogFormat.allCases.map(\.rawValue)))
+            }
+            settings[keyPath: place] = value
         }
         return []
     }

@@ -41,10 +41,20 @@ extension Key {
         Key("logLevel", .logLevel(\.logLevel), "The least severe level that is logged"),
         Key("logToFile", .boolean(\.logToFile), "Log to the file logFilename as well"),
         Key("logFilename", .string(\.logFilename), "The log file"),
+        Key(
+            "logFormat", .logFormat(\.logFormat),
+            "How a line of the log is written: for people, as key=value throughout, or as a JSON object"),
+
+        Key(
+            "metricsPort", .port(\.metricsPort, 0...65_535),
+            "TCP port for /metrics alone (with /health and /ready), without TLS; 0: /metrics is on the main port"),
 
         Key("statsd.host", .string(\.statsd.host), "Where StatsD lines go (UDP); nobody need listen there"),
         Key("statsd.port", .port(\.statsd.port, 1...65_535), "UDP port of StatsD"),
         Key("statsd.globalTags", .strings(\.statsd.globalTags), "Tags for every StatsD line, such as env:prod"),
+        Key(
+            "statsd.reportIntervalMs", .integer(\.statsd.reportIntervalMs, 100...600_000),
+            "Time between two reports of counters and levels"),
 
         Key(
             "redis.url", .secret(\.redis.url),

@@ -66,6 +66,7 @@ public struct Key: Sendable {
         case .secrets: .secrets
         case .logLevel: .choice(LogLevel.allCases.map(\.rawValue))
         case .tlsVersion: .choice(TLSVersion.allCases.map(\.rawValue))
+        case .logFormat: .choice(LogFormat.allCases.map(\.rawValue))
         }
     }
 
@@ -111,6 +112,7 @@ enum Slot: Sendable {
     case secrets(Place<[Secret]>)
     case logLevel(Place<LogLevel>)
     case tlsVersion(Place<TLSVersion>)
+    case logFormat(Place<LogFormat>)
 
     /// The value as JSON text. A secret's is never given: the default's, which is empty, stands for it.
     func json(in settings: Settings) -> String {
@@ -125,6 +127,7 @@ enum Slot: Sendable {
         case .strings(let place): "[" + settings[keyPath: place].map(quoted).joined(separator: ", ") + "]"
         case .logLevel(let place): quoted(settings[keyPath: place].rawValue)
         case .tlsVersion(let place): quoted(settings[keyPath: place].rawValue)
+        case .logFormat(let place): quoted(settings[keyPath: place].rawValue)
         }
     }
 }

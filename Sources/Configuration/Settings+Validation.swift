@@ -21,6 +21,9 @@ extension Settings {
                 isTag(tag), "statsd.globalTags[\(index)]", "is \(shown(tag))",
                 "a tag such as \"env:prod\", without \"|\" and line breaks,")
         }
+        expect(
+            metricsPort == 0 || metricsPort != port, "metricsPort", "is \(metricsPort), as \"port\" is",
+            "another port, or 0 for /metrics on the main one,")
         expectHost(redis.host, "redis.host")
         if let path = redis.socketPath {
             expect(

@@ -11,6 +11,8 @@ public struct Settings: Sendable, Equatable {
         public var port: UInt16 = 8125
         /// Tags in DogStatsD form (`name:value` or `name`), added to every line.
         public var globalTags: [String] = []
+        /// Time between two reports of counters and levels, in milliseconds.
+        public var reportIntervalMs = 10_000
     }
 
     /// How Redis is reached.
@@ -89,6 +91,11 @@ public struct Settings: Sendable, Equatable {
     public var logToFile = false
     /// Path of the log file; not empty when `logToFile` is set.
     public var logFilename = "app.log"
+    /// How a line of the log is written.
+    public var logFormat = LogFormat.text
+
+    /// TCP port for `/metrics` alone; 0: it is on ``port``. Never the same as ``port``.
+    public var metricsPort: UInt16 = 0
 
     /// StatsD.
     public var statsd = StatsD()
@@ -177,6 +184,16 @@ public struct Settings: Sendable, Equatable {
 public enum TLSVersion: String, Sendable, CaseIterable {
     case tls12 = "1.2"
     case tls13 = "1.3"
+}
+
+/// Forms of a line of the log.
+public enum LogFormat: String, Sendable, CaseIterable {
+    /// For people: the time, the level and the message, then `key=value`.
+    case text
+    /// `key=value` throughout.
+    case logfmt
+    /// A JSON object.
+    case json
 }
 
 /// Levels of the log, the least severe first.

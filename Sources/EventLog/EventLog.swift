@@ -43,6 +43,8 @@ public struct EventLog: Sendable {
     public var firstNumber: EventNumber { floorNumber + 1 }
     public var isEmpty: Bool { batches.isEmpty }
     public var eventCount: Int { Int(lastNumber - floorNumber) }
+    /// The ID of the oldest event that is held.
+    public var oldestID: StreamID? { batches.first?.entries.first?.id }
     /// Bytes held by the batches.
     public var footprint: Int { bytes }
 

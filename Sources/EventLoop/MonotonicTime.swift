@@ -52,6 +52,11 @@ public enum WallClock {
     public static func nowMilliseconds() -> Int64 {
         nanosecondsOf(CLOCK_REALTIME) / 1_000_000
     }
+
+    /// Microseconds since 1970-01-01 00:00 UTC.
+    public static func nowMicroseconds() -> Int {
+        Int(nanosecondsOf(CLOCK_REALTIME) / 1000)
+    }
 }
 
 private func nanosecondsOf(_ clock: clockid_t) -> Int64 {

@@ -5,6 +5,7 @@ import Logging
 final class Acceptor: ReadinessHandler {
     private unowned let loop: GatewayLoop
     private let listener: Listener
+    private let port: Connection.Port
     private var registration: Registration?
     /// Out of descriptors: the listener is not watched, or it would wake the loop without end.
     private(set) var isPaused = false
@@ -15,9 +16,10 @@ final class Acceptor: ReadinessHandler {
     private static let retryMilliseconds: Int64 = 200
     private var complaints = RateLimit(perSecond: 1)
 
-    init(loop: GatewayLoop, listener: Listener) {
+    init(loop: GatewayLoop, listener: Listener, port: Connection.Port = .main) {
         self.loop = loop
         self.listener = listener
+        self.port = port
     }
 
     func resume() {
@@ -37,13 +39,16 @@ final class Acceptor: ReadinessHandler {
         for _ in 0..<Self.acceptsPerTurn {
             switch listener.accept() {
             case .accepted(let stream, let peer):
-                loop.add(stream, peer: peer)
+                loop.add(stream, peer: peer, port: port)
             case .wouldBlock:
                 return
             case .outOfDescriptors:
                 return pause()
             case .failed(let error):
-                loop.logger.warning("accepting a connection failed: \(error)")
+                if let suppressed = complaints.admit(now: loop.now) {
+                    loop.logger.warning(
+                        "accepting a connection failed: \(error)", metadata: ["unreportedBefore": "\(suppressed)"])
+                }
                 return
             }
         }

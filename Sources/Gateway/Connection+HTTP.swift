@@ -23,8 +23,8 @@ extension Connection {
         var parser = parser
         var rest = bytes
         while phase == .http, !rest.isEmpty {
-            guard output.isEmpty else {
-                // The peer does not read its answers: its further requests wait.
+            guard output.isEmpty, !isAwaitingFigures else {
+                // The peer does not read its answers, or has not got the last one yet: its further requests wait.
                 partialHead = PartialHead(rest, parser)
                 return
             }
@@ -44,48 +44,32 @@ extension Connection {
 
     private func answer(_ head: RequestHead) {
         noteForwardedFor(head)
+        loop.givenRequestID = RequestID.given(head.first("x-request-id"))
+        defer { loop.givenRequestID = nil }
+        guard port == .main else { return answerMonitor(head) }
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
-        switch route(head) {
-        case .success(let response):
-            reply(response, to: head)
-        case .failure(let refusal):
-            reply(refusal.response, to: head)
-        }
+        answerMonitor(head)
     }
 
-    private enum Routed {
-        case success(Response)
-        case failure(RequestRefusal)
-    }
-
-    private func route(_ head: RequestHead) -> Routed {
-        let isHealth = head.hasPath("/health")
-        guard isHealth || head.hasPath("/ready") else { return .failure(.notFound) }
-        guard head.method == .get || head.method == .head else { return .failure(.wrongMethod(allowed: "GET, HEAD")) }
-        if isHealth {
-            return .success(
-                Response(
-                    .ok,
-                    fields: [.init("Content-Type", "text/plain; charset=utf-8"), .init("Cache-Control", "no-store")],
-                    body: .bytes(Array("OK".utf8))))
-        }
-        let noStore = Response.Field("Cache-Control", "no-store")
-        if let reason = loop.unreadiness {
-            return .success(
-                Response(.serviceUnavailable, text: reason, fields: [noStore, .init("Retry-After", "2")]))
-        }
-        return .success(Response(.ok, text: "ready", fields: [noStore]))
-    }
+    /// Whether the connection goes on behind the answer to this request. A body is not read, so what follows it cannot be
+    /// found.
+    func staysOpen(after head: RequestHead) -> Bool { head.keepAlive && !head.hasBody }
 
     func reply(_ response: Response, to head: RequestHead) {
-        // A body is not read, so what follows it on the connection cannot be found.
-        let keep = head.keepAlive && !head.hasBody
+        reply(response, keep: staysOpen(after: head), toHead: head.method == .head)
+    }
+
+    func reply(_ response: Response, keep: Bool, toHead: Bool) {
         setDeadline(loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout))
-        send(
-            response.serialized(
-                connection: keep ? .keepAlive : .close, date: loop.date.bytes(), toHead: head.method == .head))
+        send(response.serialized(connection: keep ? .keepAlive : .close, date: loop.date.bytes(), toHead: toHead))
         if !keep { finishAfterFlush() }
+    }
+
+    /// Goes on with requests that were put aside until the last one's answer was out.
+    func goOnReceiving() {
+        guard phase == .http, output.isEmpty, !isAwaitingFigures, partialHead != nil else { return }
+        receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0))
     }
 
     /// Answers with a refusal and ends the connection.
@@ -97,7 +81,7 @@ extension Connection {
         loop.logRefusal(refusal, self)
         partialHead = nil
         var response = refusal.response
-        response.fields += fields
+        response.fields += fields + [requestIDField]
         send(response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead))
         finishAfterFlush()
     }
@@ -134,6 +118,16 @@ extension Connection {
     func metadata(_ further: Logger.Metadata) -> Logger.Metadata {
         var metadata = further
         metadata["peer"] = "\(peer)"
+        metadata["request"] = "\(requestID)"
         return metadata
     }
+
+    /// What the line about a session's end carries.
+    func closingMetadata(_ subscriber: Subscriber, _ reason: CloseReason) -> Logger.Metadata {
+        metadata([
+            "reason": "\(reason.explanation)", "durationMs": "\(loop.now.milliseconds(since: subscriber.arrivedAt))",
+            "deliveries": "\(traffic.events)", "bytes": "\(traffic.bytes)",
+        ])
+    }
+
 }

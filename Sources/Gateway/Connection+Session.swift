@@ -75,6 +75,7 @@ extension Connection {
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
             arrival: loop.log.lastID, arrivedAt: loop.now, lifetime: admitted.lifetime)
+        subscriber.givenRequestID = loop.givenRequestID
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
         loop.countSession(session.encoding)
@@ -83,6 +84,7 @@ extension Connection {
             metadata: metadata([
                 "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
             ]))
+        subscriber.missedThrough = loop.log.lastNumber
         switch resume {
         case nil:
             subscriber.position = .live
@@ -90,7 +92,6 @@ extension Connection {
             if tellsGaps { subscriber.gaps = .wanted(id) }
             switch loop.log.place(id, of: admitted.channel) {
             case .event(let number):
-                if number < loop.log.lastNumber { loop.counters.replaysFromMemory += 1 }
                 subscriber.position = .log(number, id)
             case .unknown:
                 subscriber.position = .history(.claimed(id))

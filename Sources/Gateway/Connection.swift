@@ -2,6 +2,7 @@ import EventLog
 import EventLoop
 import Glibc
 import HTTP1
+import Metrics
 import WebSocket
 
 /// One accepted socket from its first byte to its last: input and output, deadlines, and how it ends.
@@ -51,18 +52,36 @@ final class Connection: ReadinessHandler {
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
     private(set) var isAwaitingWritable = false
+    /// `/metrics` was asked for, and the loops have not answered yet.
+    var isAwaitingFigures = false
     /// The peer is one of `trustedProxies`, or they have said that it is.
     var isFromTrustedProxy: Bool
     var security: Security
+    /// Which listener it came from.
+    let port: Port
+    /// What was written so far, for the log.
+    private(set) var traffic = Traffic()
 
     /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
     /// network, short enough that a peer who does not bother holds nothing.
     static let closingMilliseconds: Int64 = 2000
 
-    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress) {
+    struct Traffic {
+        var bytes = 0
+        /// Events that were begun.
+        var events: UInt32 = 0
+
+        mutating func add(bytes: Int, events: Int) {
+            self.bytes += bytes
+            self.events &+= UInt32(truncatingIfNeeded: events)
+        }
+    }
+
+    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress, port: Port) {
         self.loop = loop
         self.stream = stream
         self.peer = peer
+        self.port = port
         security =
             loop.context.beginsWithProxyHeader
             ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
@@ -92,6 +111,7 @@ final class Connection: ReadinessHandler {
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
             if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) }
+            traffic.add(bytes: count, events: gather.events.count)
             if gather.encoding == .eventStream { subscriber?.session.wrote(now: loop.now) }
             return .sent
         case .wrote(let count):
@@ -100,6 +120,7 @@ final class Connection: ReadinessHandler {
                 output.setTail(loop.tail(of: remainder, number: gather.events[remainder.event].number))
                 started = remainder.event + 1
             }
+            traffic.add(bytes: count, events: started)
             updateInterest(awaitingWritable: true)
             return .blocked(started: started, bytes: count)
         case .wouldBlock:
@@ -123,8 +144,10 @@ final class Connection: ReadinessHandler {
             slices += gather.slices
             switch slices.withUnsafeBufferPointer({ stream.write(gathering: $0) }) {
             case .wrote(let count) where count >= queued.count:
+                countWritten(queued.count)
                 return .wrote(count - queued.count)
             case .wrote(let count):
+                countWritten(count)
                 output.append(UnsafeRawBufferPointer(rebasing: queued[count...]))
                 return .wouldBlock
             case .wouldBlock:
@@ -147,8 +170,10 @@ final class Connection: ReadinessHandler {
         bytes.withUnsafeBytes { bytes in
             switch stream.write(bytes) {
             case .wrote(let count) where count == bytes.count:
+                countWritten(count)
                 if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) } else { allIsFlushed() }
             case .wrote(let count):
+                countWritten(count)
                 output.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
                 updateInterest(awaitingWritable: true)
             case .wouldBlock:
@@ -165,7 +190,10 @@ final class Connection: ReadinessHandler {
 
     /// Writes what waits, and goes on with what waited for it.
     func flush() {
-        switch output.flush(to: stream) {
+        var written = 0
+        let outcome = output.flush(to: stream, written: &written)
+        countWritten(written)
+        switch outcome {
         case .all:
             allIsFlushed()
         case .blocked:
@@ -173,6 +201,12 @@ final class Connection: ReadinessHandler {
         case .failed(let error):
             endAfterSendError(error)
         }
+    }
+
+    /// Counts what was written beside events.
+    private func countWritten(_ bytes: Int) {
+        traffic.add(bytes: bytes, events: 0)
+        loop.counters.bytesSent += bytes
     }
 
     private func allIsFlushed() {
@@ -193,14 +227,20 @@ final class Connection: ReadinessHandler {
     }
 
     func updateInterest(awaitingWritable: Bool) {
-        isAwaitingWritable = awaitingWritable
+        if awaitingWritable != isAwaitingWritable {
+            isAwaitingWritable = awaitingWritable
+            loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
+        }
         // A peer that asks without reading the answers is not read from until it does.
-        isReadingPaused = awaitingWritable && phase == .http
+        isReadingPaused = (awaitingWritable || isAwaitingFigures) && phase == .http
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
         loop.events.modify(registration, interest: interest)
     }
+
+    /// Until the next answer is out.
+    func pauseReading() { updateInterest(awaitingWritable: isAwaitingWritable) }
 
     // MARK: Input
 
@@ -217,9 +257,7 @@ final class Connection: ReadinessHandler {
     func goOnWriting() {
         flush()
         // Requests that were put aside until the peer had read its answers.
-        if phase == .http, output.isEmpty, partialHead != nil {
-            receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
-        }
+        goOnReceiving()
     }
 
     /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
@@ -304,9 +342,7 @@ final class Connection: ReadinessHandler {
     private func linger() {
         phase = .lingering
         stream.shutdownWrite()
-        isReadingPaused = false
-        loop.events.modify(registration, interest: .read)
-        isAwaitingWritable = false
+        updateInterest(awaitingWritable: false)
         setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
     }
 
@@ -314,6 +350,7 @@ final class Connection: ReadinessHandler {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        if isAwaitingWritable { loop.counters.socketsBlocked -= 1 }
         loop.forget(self)
         stream.close()
     }

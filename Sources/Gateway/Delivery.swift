@@ -25,6 +25,7 @@ extension GatewayLoop {
         var arrivals = Arrivals()
         swap(&arrivals, &self.arrivals)
         sort(batches, into: &arrivals)
+        if !arrivals.channels.isEmpty { latencyClock.read() }
         for members in arrivals.channels { deliver(batches, arrivals, to: members) }
         arrivals.removeAll()
         swap(&arrivals, &self.arrivals)
@@ -52,7 +53,7 @@ extension GatewayLoop {
         }
         // Exceptions are checked event by event, on the way that goes by the cursor. Last of all: whose last exception
         // these batches use up would be taken for one of those above.
-        for subscriber in members.subscribers where !subscriber.exceptions.isEmpty {
+        for subscriber in members.subscribers where subscriber.hasExceptions {
             guard case .live = subscriber.position else { continue }
             subscriber.position = .log(batches[0].firstNumber - 1, batches[0].entries[0].id.predecessor)
             advance(subscriber)
@@ -71,11 +72,22 @@ extension GatewayLoop {
                 gather.add(batches[Int(event.batch)], Int(event.index))
                 next = event.next
             }
+            var written = 0
             for subscriber in members.subscribers {
-                guard case .live = subscriber.position, subscriber.encoding == encoding, subscriber.exceptions.isEmpty
+                guard case .live = subscriber.position, subscriber.encoding == encoding, !subscriber.hasExceptions
                 else { continue }
-                send(gather, to: subscriber)
+                let before = counters.deliveries
+                if send(gather, to: subscriber) {
+                    written += 1
+                } else {
+                    noteLive(gather, counters.deliveries - before, sockets: 1)
+                }
+                if written == LatencyClock.writesPerReading {
+                    noteLive(gather, gather.events.count, sockets: written)
+                    written = 0
+                }
             }
+            if written > 0 { noteLive(gather, gather.events.count, sockets: written) }
         }
         swap(&gather, &self.gather)
     }
@@ -104,6 +116,18 @@ extension GatewayLoop {
         case .closed:
             return false
         }
+    }
+
+    /// Counts events that were missed and have now been handed over.
+    /// - Parameter source: where the first of them came from.
+    private func countReplayed(
+        _ count: Int, to subscriber: Subscriber, _ source: WritableKeyPath<LoopCounters, Int>
+    ) {
+        guard count > 0 else { return }
+        counters.eventsReplayed += count
+        guard !subscriber.isReplayCounted else { return }
+        subscriber.isReplayCounted = true
+        counters[keyPath: source] += 1
     }
 
     /// Who wants to be told of gaps is told the ID of the last event it was given.
@@ -141,11 +165,20 @@ extension GatewayLoop {
                     }
                     subscriber.position = .live
                     subscriber.hasFallenBehind = false
+                    subscriber.missedThrough = 0
+                    subscriber.isReplayCounted = false
                     subscriber.isCrossingBreak = false
                     subscriber.exceptions.prune(through: log.lastID)
                     return
                 }
-                if send(gather, to: subscriber) { subscriber.position = .log(last, log.id(at: last)) }
+                let before = counters.deliveries
+                let missed = subscriber.missedThrough
+                let isAllSent = send(gather, to: subscriber)
+                if missed > 0 {
+                    let count = gather.events.prefix(counters.deliveries - before).count { $0.number <= missed }
+                    countReplayed(count, to: subscriber, \.replaysFromMemory)
+                }
+                if isAllSent { subscriber.position = .log(last, log.id(at: last)) }
 
             case .history(let point):
                 if case .settled(let id, _) = point, id >= log.floor {
@@ -171,11 +204,13 @@ extension GatewayLoop {
                     counters.deliveries += gather.events.count
                     counters.bytesSent += gather.byteCount
                     noteGiven(gather, subscriber, gather.events.count)
+                    countReplayed(gather.events.count, to: subscriber, \.replaysFromChannelStream)
                     subscriber.position = .replaying(replay)
                 case .blocked(let started, let bytes):
                     counters.deliveries += started
                     counters.bytesSent += bytes
                     noteGiven(gather, subscriber, started)
+                    countReplayed(started, to: subscriber, \.replaysFromChannelStream)
                     subscriber.hasFallenBehind = true
                     replay.next = from + started
                     if let restart = replay.wait(within: replayBudget) {

@@ -25,15 +25,20 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - settings: validated ones.
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
-    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, and SIGHUP is
-    ///     ``reload()``. They must be blocked in the calling thread (``blockSignals()``).
+    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, SIGHUP is
+    ///     ``reload()``, and SIGUSR1 `toggleDebug`. They must be blocked in the calling thread (``blockSignals()``).
     ///   - source: where ``reload()`` finds the settings of then; nil: it reads the files that `settings` name.
+    ///   - environment: the process's variables, for the tags that Datadog's (`DD_ENV` and so on) stand for.
+    ///   - toggleDebug: called on a loop's thread.
     public init(
-        settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil,
+        environment: [String: String] = [:], toggleDebug: (@Sendable () -> Void)? = nil
     ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
-        let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
+        let context = try GatewayContext(
+            settings: settings, loopCount: count, logger: logger, environment: environment)
         let listeners = try Self.listen(settings, count: count)
+        let metricsListener = try Self.listenForMetrics(settings)
         port = listeners[0].localPort
         loopCount = count
         drainMs = settings.drainMs
@@ -41,7 +46,11 @@ public final class Gateway: Sendable {
 
         var loops: [GatewayLoop] = []
         do {
-            for listener in listeners { loops.append(try GatewayLoop(context: context, listener: listener)) }
+            for (index, listener) in listeners.enumerated() {
+                loops.append(
+                    try GatewayLoop(
+                        context: context, listener: listener, metricsListener: index == 0 ? metricsListener : nil))
+            }
         } catch {
             throw GatewayError("an event loop cannot be made: \(error)")
         }
@@ -54,6 +63,7 @@ public final class Gateway: Sendable {
         if handlesSignals {
             do {
                 try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger)
+                try Signals.deliver([SIGUSR1], on: loops[0].events) { _ in toggleDebug?() }
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -122,12 +132,12 @@ public final class Gateway: Sendable {
         return collected.wait(milliseconds: 60_000)
     }
 
-    /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, so that they reach the gateway as events. To be
-    /// called at the start of the process.
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it starts, so that they reach the gateway as
+    /// events. To be called at the start of the process.
     public static func blockSignals() throws(GatewayError) {
         Signals.ignoreBrokenPipe()
         do {
-            try Signals.block([SIGTERM, SIGINT, SIGHUP])
+            try Signals.block([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
         } catch {
             throw GatewayError("signals cannot be blocked: \(error)")
         }
@@ -161,6 +171,20 @@ public final class Gateway: Sendable {
             throw GatewayError("\(error) (settings: \"host\", \"port\")", isAboutPort: true)
         }
     }
+
+    /// The listening socket for `/metrics` alone, if the settings say so.
+    private static func listenForMetrics(_ settings: Settings) throws(GatewayError) -> Listener? {
+        guard settings.metricsPort != 0 else { return nil }
+        do {
+            return try Listener.open(
+                host: settings.host, port: settings.metricsPort, reusePort: false, backlog: metricsBacklog)
+        } catch {
+            throw GatewayError("\(error) (settings: \"host\", \"metricsPort\")")
+        }
+    }
+
+    /// More scrapers than anybody has.
+    private static let metricsBacklog: Int32 = 64
 
     /// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
     private static let backlog: Int32 = 4096

@@ -3,6 +3,7 @@ import EventLoop
 import HTTP1
 import JSONWebToken
 import Logging
+import Metrics
 import RedisStreams
 
 /// What the settings come to, made once and shared by all loops: immutable. A class, since loops ask it all the time, and
@@ -27,8 +28,13 @@ final class GatewayContext: Sendable {
     let drained = SharedCount()
     /// How many loops there are.
     let loopCount: Int
+    /// What every StatsD line carries: the configured tags and those of Datadog's variables.
+    let statsDTags: [String]
 
-    init(settings: Settings, loopCount: Int, logger: Logger) throws(GatewayError) {
+    init(
+        settings: Settings, loopCount: Int, logger: Logger, environment: [String: String] = [:]
+    ) throws(GatewayError) {
+        statsDTags = StatsDTags.withDatadogTags(settings.statsd.globalTags) { environment[$0] }
         self.settings = settings
         self.loopCount = loopCount
         self.logger = logger

@@ -23,6 +23,8 @@ final class GatewayLoop {
     let mailbox: Mailbox<LoopMessage>
     private let inbox: Inbox
     private let listener: Listener
+    /// On the one loop that has it.
+    private let metricsListener: Listener?
 
     var log: EventLog
     var channels = ChannelTable()
@@ -32,6 +34,8 @@ final class GatewayLoop {
     private(set) var availability = Availability.starting
     private(set) var isRedisConnected = false
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
+    private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
+    private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
     private(set) lazy var replayer = Replayer(loop: self)
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
@@ -50,6 +54,12 @@ final class GatewayLoop {
     /// The mailboxes of all loops, this one's included.
     private var mailboxes: [Mailbox<LoopMessage>] = []
     private var refusalWarnings = RateLimit(perSecond: 1)
+    private var slowWarnings = RateLimit(perSecond: 1)
+    /// The `X-Request-ID` of the request that is being answered, if it has a good one.
+    var givenRequestID: [UInt8]?
+    /// For the IDs of requests that came without one.
+    let requestIDSeed = UInt64.random(in: .min ... .max)
+    var latencyClock = LatencyClock()
 
     /// What sockets are read into: one block for all, since what is read is used up before the next read.
     let receiveBuffer: UnsafeMutableRawBufferPointer
@@ -78,9 +88,10 @@ final class GatewayLoop {
         weak var loop: GatewayLoop?
     }
 
-    init(context: GatewayContext, listener: Listener) throws(SystemError) {
+    init(context: GatewayContext, listener: Listener, metricsListener: Listener? = nil) throws(SystemError) {
         self.context = context
         self.listener = listener
+        self.metricsListener = metricsListener
         verifier = context.tokenKeys.verifier
         let inbox = Inbox()
         self.inbox = inbox
@@ -91,6 +102,8 @@ final class GatewayLoop {
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
         certificates = context.certificates?.context
+        // So that each reason is there before its first: the growth from nothing to one is seen too.
+        for tag in RequestRefusal.tags { counters.handshakesRefused.add(tag, 0) }
         inbox.loop = self
     }
 
@@ -103,7 +116,8 @@ final class GatewayLoop {
     func run(with mailboxes: [Mailbox<LoopMessage>], isReader: Bool) {
         self.mailboxes = mailboxes
         acceptor.resume()
-        statsD.start()
+        metricsAcceptor?.resume()
+        statsD.start(sendsLevels: isReader)
         scheduleGarbageCollection()
         if isReader {
             let reader = StreamReader(loop: self, peers: mailboxes.filter { $0 !== mailbox })
@@ -113,7 +127,7 @@ final class GatewayLoop {
         replayer.start()
         events.run()
         for connection in connections { connection?.close() }
-        statsD.flush()
+        statsD.finish()
     }
 
     // MARK: Messages
@@ -140,15 +154,26 @@ final class GatewayLoop {
         case .stop:
             events.stop()
         case .figures(let reply):
-            counters.channels = channels.count
-            reply(counters.snapshot())
+            reply(snapshot())
+        case .collected(let snapshot, let round):
+            figures.receive(snapshot, round: round)
         }
+    }
+
+    /// The figures as they are now.
+    func snapshot() -> Snapshot {
+        counters.channels = channels.count
+        counters.replaysWaiting = replayer.waitingCount
+        counters.historyBytes = log.footprint
+        let oldest = log.oldestID.map { Int(clamping: $0.milliseconds) } ?? .max
+        counters.historyOldestAgeMilliseconds = max(Int(WallClock.nowMilliseconds()) - oldest, 0)
+        return counters.snapshot()
     }
 
     // MARK: Connections
 
-    func add(_ stream: ByteStream, peer: SocketAddress) {
-        let connection = Connection(loop: self, stream: stream, peer: peer)
+    func add(_ stream: ByteStream, peer: SocketAddress, port: Connection.Port) {
+        let connection = Connection(loop: self, stream: stream, peer: peer, port: port)
         let descriptor = Int(stream.descriptor)
         do {
             connection.registration = try events.register(stream.descriptor, interest: .read, handler: connection)
@@ -183,6 +208,7 @@ final class GatewayLoop {
         connections[descriptor] = nil
         connectionCount -= 1
         acceptor.descriptorWasFreed()
+        metricsAcceptor?.descriptorWasFreed()
         if connection.subscriber != nil { sessionCount -= 1 }
         stopWhenDrained()
     }
@@ -202,10 +228,13 @@ final class GatewayLoop {
         subscriber.encoding.count(-1, in: &counters)
         counters[keyPath: reason.counter] += 1
         context.limits.release(subscriber.channel)
-        if case .slow = reason {
-            logger.warning("closed a connection", metadata: connection.metadata(["reason": "\(reason.explanation)"]))
+        if case .slow = reason, let suppressed = slowWarnings.admit(now: now) {
+            logger.warning(
+                "closed a connection",
+                metadata: connection.closingMetadata(subscriber, reason).merging(
+                    ["unreportedBefore": "\(suppressed)"]) { $1 })
         } else {
-            logger.debug("closed a connection", metadata: connection.metadata(["reason": "\(reason.explanation)"]))
+            logger.debug("closed a connection", metadata: connection.closingMetadata(subscriber, reason))
         }
     }
 

@@ -25,4 +25,6 @@ enum LoopMessage: Sendable {
     case stop
     /// Give the figures to whoever asks.
     case figures(@Sendable (Snapshot) -> Void)
+    /// Another loop's figures, for the loop that asked for them.
+    case collected(Snapshot, round: UInt64)
 }

@@ -59,7 +59,8 @@ struct PendingOutput {
     }
 
     /// Writes what it can, what the stream itself still holds first.
-    mutating func flush(to stream: ByteStream) -> Flushed {
+    /// - Parameter written: the bytes that were taken are added to it.
+    mutating func flush(to stream: ByteStream, written: inout Int) -> Flushed {
         switch stream.flushTaken() {
         case .wrote: break
         case .wouldBlock: return .blocked
@@ -75,6 +76,7 @@ struct PendingOutput {
                 }
             switch outcome {
             case .wrote(let count):
+                written += count
                 if rest.prefix.isEmpty {
                     rest.range = (rest.range.lowerBound + count)..<rest.range.upperBound
                 } else {
@@ -93,6 +95,7 @@ struct PendingOutput {
             }
             switch outcome {
             case .wrote(let count):
+                written += count
                 contents.controlOffset += count
             case .wouldBlock:
                 return .blocked

@@ -47,6 +47,9 @@ final class Replayer: RedisLinkUser {
 
     func start() { link.connect() }
 
+    /// How many wait, for their turn or for Redis.
+    var waitingCount: Int { waiting.count + rounds.count + parked.count }
+
     /// Puts a subscriber that stands at ``Subscriber/Position/history(_:)`` in the queue, unless it is there already.
     func enqueue(_ subscriber: Subscriber) {
         guard !subscriber.isWaitingForHistory else { return }
@@ -141,8 +144,6 @@ final class Replayer: RedisLinkUser {
         if plan.sends.isEmpty {
             loop.go(on: subscriber, with: plan.next)
         } else {
-            loop.counters.replaysFromChannelStream += 1
-            loop.counters.eventsReplayed += plan.sends.count
             subscriber.position = .replaying(Subscriber.Replay(plan, of: subscriber.channel))
         }
         loop.goOnSending(subscriber)

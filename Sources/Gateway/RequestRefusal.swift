@@ -103,6 +103,17 @@ enum RequestRefusal: Equatable {
         }
     }
 
+    /// Every value of ``tag``, each once.
+    static let tags: [String] = {
+        let own = [
+            "bad_request", "bad_handshake", "timeout", "token_missing", "origin", "starting", "draining",
+            "too_many_connections", "too_many_on_channel", "not_acceptable",
+        ]
+        var tags = own
+        for refusal in JSONWebToken.Refusal.allCases where !tags.contains(refusal.tag) { tags.append(refusal.tag) }
+        return tags
+    }()
+
     /// What the operator reads, with what there is to do where there is something.
     var explanation: String {
         switch self {

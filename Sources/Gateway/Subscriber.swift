@@ -33,6 +33,8 @@ final class Subscriber {
     var isCrossingBreak = false
     /// Its last round came to nothing, because the log let go of more events than it had kept.
     var needsAllTwins = false
+    /// What it is being given now was counted as a replay.
+    var isReplayCounted = false
     /// It is in its channel no more: nothing further is sent to it.
     var hasLeft = false
     let encoding: Encoding
@@ -43,6 +45,8 @@ final class Subscriber {
     var arrival: StreamID
     let arrivedAt: MonotonicTime
     let lifetime: Lifetime
+    /// The log's last event when it came: what is up to here it has missed. 0 once it is up to date.
+    var missedThrough: EventNumber = 0
     private var particulars: Particulars?
 
     /// Its place in the channel's list.
@@ -85,10 +89,11 @@ extension Subscriber {
         var decoder: FrameDecoder?
         var owedPong: [UInt8]?
         var uninvitedBytes = 0
+        var givenRequestID: [UInt8]?
 
         var isNothing: Bool {
             exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && drainAt == nil && decoder == nil
-                && owedPong == nil && uninvitedBytes == 0
+                && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil
         }
     }
 
@@ -142,6 +147,12 @@ extension Subscriber {
     var owedPong: [UInt8]? {
         get { particulars?.owedPong }
         set { particular(isNothing: newValue == nil) { $0.owedPong = newValue } }
+    }
+
+    /// The `X-Request-ID` that it came with, if that was a good one.
+    var givenRequestID: [UInt8]? {
+        get { particulars?.givenRequestID }
+        set { particular(isNothing: newValue == nil) { $0.givenRequestID = newValue } }
     }
 
     /// Bytes that came from an event stream's client, which has nothing to say.

@@ -21,7 +21,7 @@ extension RequestHead {
     }
 
     /// How specific a media range is that matches; nil if it does not.
-    private static func rank(
+    static func rank(
         _ rangeType: ArraySlice<UInt8>, _ rangeSubtype: ArraySlice<UInt8>, _ type: StaticString, _ subtype: StaticString
     ) -> Int? {
         let isAnySubtype = rangeSubtype.elementsEqual("*".utf8)

@@ -1,18 +1,40 @@
-/// A figure that the gateway gives out: the one table of names and help texts (DESIGN 1.6).
+/// A figure that the gateway gives out: name, kind, help text, and where its numbers are. ``all`` is the one table of them
+/// (DESIGN 1.6).
 public struct Figure: Sendable {
     /// How the figure moves.
-    public enum Kind: Sendable, Equatable {
+    public enum Kind: String, Sendable, Equatable {
         /// Only grows.
         case counter
         /// Goes up and down.
         case gauge
+        /// Numbers by bucket, in microseconds: ``histogram(in:)``.
+        case histogram
+        /// Always 1; what it says is in its label.
+        case info
+    }
+
+    /// What the numbers of counters and gauges count.
+    public enum Unit: Sendable, Equatable {
+        case things
+        case bytes
+        case milliseconds
+    }
+
+    /// Who sends the figure to StatsD.
+    public enum Sender: Sendable, Equatable {
+        /// Each loop what it has counted itself: sums need not be taken, nor can they be lost.
+        case eachLoop
+        /// One loop for all: a level, or what is known of the process.
+        case oneLoop
+        /// Nobody: it never changes.
+        case none
     }
 
     /// Which part of a figure a number is: `transport` and `websocket`, for example.
     public struct Label: Sendable, Equatable {
         /// The same for all of a figure's numbers.
         public let name: String
-        /// A lower-case word.
+        /// A lower-case word; a version in ``Kind/info``.
         public let value: String
     }
 
@@ -20,93 +42,62 @@ public struct Figure: Sendable {
     public struct Sample: Sendable, Equatable {
         /// Nil for a figure that is one number.
         public let label: Label?
-        /// The count or level.
+        /// The count or level, in ``Figure/unit``.
         public let value: Int
     }
 
-    /// The name in StatsD: lower-case words with underscores.
+    /// The name in StatsD: lower-case words with underscores, ending in `_ms` for milliseconds (a timer's does not:
+    /// StatsD says that otherwise).
     public let name: String
-    /// Counter or gauge.
+    /// The name in Prometheus: with the house's prefix (the process's own have the names that Prometheus' libraries give
+    /// them), in seconds where StatsD has milliseconds, and with the usual ending.
+    public let prometheusName: String
+    /// How it moves.
     public let kind: Kind
+    /// Of the numbers in ``samples(in:)``.
+    public let unit: Unit
+    /// What tells its numbers apart; nil for a figure that is one number.
+    public let label: String?
     /// One sentence.
     public let help: String
-    private let read: @Sendable (LoopCounters) -> [Sample]
+    /// Who sends it to StatsD.
+    public let sender: Sender
+    private let read: @Sendable (Snapshot) -> [Sample]
+    private let readHistogram: (@Sendable (Snapshot) -> LatencyHistogram)?
 
-    /// The name in Prometheus: the same with the house's prefix and the usual ending.
-    public var prometheusName: String {
-        switch kind {
-        case .counter: "sluice_\(name)_total"
-        case .gauge: "sluice_\(name)"
-        }
-    }
+    /// The figure's numbers in a snapshot. None where it is not known, and of a histogram.
+    public func samples(in snapshot: Snapshot) -> [Sample] { read(snapshot) }
 
-    /// The figure's numbers in a snapshot. A figure by reason has none before its first.
-    public func samples(in snapshot: Snapshot) -> [Sample] {
-        read(snapshot.figures)
-    }
+    /// The buckets of a histogram; nil for all other kinds.
+    public func histogram(in snapshot: Snapshot) -> LatencyHistogram? { readHistogram?(snapshot) }
 
-    /// Every figure, in the order in which they are printed.
-    public static let all: [Figure] = [
-        Figure("connections", .gauge, "Connections that are open now, by transport.", by: "transport") {
-            [("websocket", $0.webSocketConnections), ("sse", $0.serverSentEventsConnections)]
-        },
-        Figure("channels", .gauge, "Channels with a connection, counted once per event loop that has one.") {
-            $0.channels
-        },
-        Figure("events_read", .counter, "Events read from the global stream.") { $0.eventsRead },
-        Figure("events_skipped", .counter, "Entries of the global stream that were malformed and skipped.") {
-            $0.eventsSkipped
-        },
-        Figure("deliveries", .counter, "Events handed to a connection, replayed ones included.") { $0.deliveries },
-        Figure("bytes_sent", .counter, "Bytes written to clients' sockets.") { $0.bytesSent },
-        Figure("handshakes_refused", .counter, "Handshakes that were refused, by reason.", by: "reason") {
-            $0.handshakesRefused.counts.map { ($0.reason, $0.count) }
-        },
-        Figure("replays", .counter, "Connections that were given events they had missed, by source.", by: "source") {
-            [("memory", $0.replaysFromMemory), ("channel_stream", $0.replaysFromChannelStream)]
-        },
-        Figure("events_replayed", .counter, "Events that were given to a connection because it had missed them.") {
-            $0.eventsReplayed
-        },
-        Figure("gaps", .counter, "Connections whose last ID was older than what Redis retains.") { $0.gaps },
-        Figure("connections_closed", .counter, "Connections that have ended, by reason.", by: "reason") {
-            [
-                ("client", $0.closedByClient), ("timeout", $0.closedByTimeout), ("slow", $0.closedAsSlow),
-                ("drain", $0.closedByDrain), ("expired", $0.closedAsExpired), ("age", $0.closedByAge),
-                ("error", $0.closedByError),
-            ]
-        },
-        Figure("redis_connected", .gauge, "1 while the reader is connected to Redis, otherwise 0.") {
-            $0.redisConnected
-        },
-        Figure("redis_reconnects", .counter, "Times that a lost connection to Redis was made again.") {
-            $0.redisReconnects
-        },
-        Figure(
-            "stream_breaks", .counter,
-            "Times that the global stream did not go on where it had been read to (flushed, failed over, trimmed unread)."
-        ) {
-            $0.streamBreaks
-        },
-        Figure("stream_lag_ms", .gauge, "Age of the newest event when it was read, in milliseconds; 0 when idle.") {
-            $0.streamLagMilliseconds
-        },
-    ]
-
-    private init(_ name: String, _ kind: Kind, _ help: String, _ value: @escaping @Sendable (LoopCounters) -> Int) {
-        self.name = name
-        self.kind = kind
-        self.help = help
-        self.read = { [Sample(label: nil, value: value($0))] }
-    }
-
-    private init(
-        _ name: String, _ kind: Kind, _ help: String, by label: String,
-        _ values: @escaping @Sendable (LoopCounters) -> [(String, Int)]
+    /// - Parameters:
+    ///   - base: the name without what the unit and the kind add.
+    ///   - values: each with the value of the label.
+    init(
+        _ base: String, _ kind: Kind, _ help: String, unit: Unit = .things, prefix: String = "sluice_",
+        label: String? = nil, sender: Sender, values: @escaping @Sendable (Snapshot) -> [(String?, Int)],
+        histogram: (@Sendable (Snapshot) -> LatencyHistogram)? = nil
     ) {
-        self.name = name
+        let isTime = unit == .milliseconds
+        name = isTime && kind != .histogram ? base + "_ms" : base
+        let ending =
+            switch kind {
+            case .counter: "_total"
+            case .gauge, .histogram: ""
+            case .info: "_info"
+            }
+        prometheusName = prefix + base + (isTime ? "_seconds" : "") + ending
         self.kind = kind
+        self.unit = unit
+        self.label = label
         self.help = help
-        self.read = { values($0).map { Sample(label: Label(name: label, value: $0.0), value: $0.1) } }
+        self.sender = sender
+        read = { snapshot in
+            values(snapshot).map { value, number in
+                Sample(label: label.flatMap { name in value.map { Label(name: name, value: $0) } }, value: number)
+            }
+        }
+        readHistogram = histogram
     }
 }

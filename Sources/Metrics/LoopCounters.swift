@@ -8,21 +8,27 @@ public struct LoopCounters: Sendable, Equatable {
     public var serverSentEventsConnections = 0
     /// Channels with at least one connection on this loop.
     public var channels = 0
+    /// Sockets that take no more for now.
+    public var socketsBlocked = 0
+    /// Connections that wait for what Redis has of the events they missed.
+    public var replaysWaiting = 0
     /// Events read from the global stream; counted by the reader's owner only.
     public var eventsRead = 0
     /// Malformed entries; counted by the reader's owner only.
     public var eventsSkipped = 0
     /// Events handed to a connection, replayed ones included.
     public var deliveries = 0
-    /// Bytes that the kernel took for clients' sockets.
+    /// From the ID of an event to its being written to a socket that was up to date: one for each such delivery.
+    public var deliveryLatency = LatencyHistogram()
+    /// Bytes that the kernel, or TLS, took for clients' sockets.
     public var bytesSent = 0
     /// Upgrades and event streams that were answered with an error.
     public var handshakesRefused = RefusalCounts()
-    /// Connections whose missed events all came from the log.
+    /// Times that a client's missed events all came from the log.
     public var replaysFromMemory = 0
-    /// Connections for which a channel's stream was read.
+    /// Times that a client's missed events, or the first of them, came from its channel's stream.
     public var replaysFromChannelStream = 0
-    /// Events given to connections that had missed them.
+    /// Events handed to connections that had missed them.
     public var eventsReplayed = 0
     /// Connections whose last ID was older than what Redis retains.
     public var gaps = 0
@@ -48,6 +54,10 @@ public struct LoopCounters: Sendable, Equatable {
     public var streamBreaks = 0
     /// When last read: now less the newest event's ID; 0 when idle. Set by the reader's owner only.
     public var streamLagMilliseconds = 0
+    /// Memory that the log holds. Loops share it, so that of all loops together is that of the one that has most.
+    public var historyBytes = 0
+    /// Age of the log's oldest event; 0 when it is empty.
+    public var historyOldestAgeMilliseconds = 0
 
     /// Nothing counted yet.
     public init() {}

@@ -2,6 +2,8 @@
 public struct Snapshot: Sendable, Equatable {
     /// The numbers.
     public private(set) var figures: LoopCounters
+    /// What is known of the process; nil as long as nobody has asked.
+    public var process: ProcessFigures?
 
     /// Nothing counted yet: where a sum begins.
     public init() {
@@ -19,15 +21,19 @@ public struct Snapshot: Sendable, Equatable {
         return sum
     }
 
-    /// Adds another loop's figures: sums, but for the two that only the reader's owner sets, where the greater counts.
+    /// Adds another loop's figures: sums, but for what only the reader's owner sets and what loops
+    /// share, where the greater counts.
     public mutating func add(_ other: Snapshot) {
         let other = other.figures
         figures.webSocketConnections += other.webSocketConnections
         figures.serverSentEventsConnections += other.serverSentEventsConnections
         figures.channels += other.channels
+        figures.socketsBlocked += other.socketsBlocked
+        figures.replaysWaiting += other.replaysWaiting
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped
         figures.deliveries += other.deliveries
+        figures.deliveryLatency.add(other.deliveryLatency)
         figures.bytesSent += other.bytesSent
         for refused in other.handshakesRefused.counts { figures.handshakesRefused.add(refused.reason, refused.count) }
         figures.replaysFromMemory += other.replaysFromMemory
@@ -45,5 +51,8 @@ public struct Snapshot: Sendable, Equatable {
         figures.redisReconnects += other.redisReconnects
         figures.streamBreaks += other.streamBreaks
         figures.streamLagMilliseconds = max(figures.streamLagMilliseconds, other.streamLagMilliseconds)
+        figures.historyBytes = max(figures.historyBytes, other.historyBytes)
+        figures.historyOldestAgeMilliseconds = max(
+            figures.historyOldestAgeMilliseconds, other.historyOldestAgeMilliseconds)
     }
 }

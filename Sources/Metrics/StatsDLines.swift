@@ -7,15 +7,25 @@ public struct StatsDLines {
     /// About 90 KiB; at one taking a second, 1,500 lines with long tags.
     public static let maxWaitingDatagrams = 64
 
-    /// Kept free of tags in each datagram: a name of ours, a number and the punctuation need less.
-    private static let roomForCount = 128
+    /// Kept free of global tags in each datagram: a name of ours, a number, a label and the punctuation need less.
+    private static let roomForLine = 130
+
+    /// What a line's number is.
+    public enum Kind: String, Sendable {
+        /// Added to what was counted before.
+        case counter = "c"
+        /// A level.
+        case gauge = "g"
+        /// A length of time in milliseconds.
+        case timer = "ms"
+    }
 
     /// The tags that did not fit a datagram any more, to be said in the log. Without them every line fits.
     public let omittedTags: [String]
 
     private let maxDatagramBytes: Int
-    /// `|c` and the tags.
-    private let lineEnd: [UInt8]
+    /// `|#` and the tags; nothing without any.
+    private let globalTags: [UInt8]
     private var full: [[UInt8]] = []
     private var current: [UInt8] = []
     private var addedUp: [(name: StaticString, count: Int)] = []
@@ -25,19 +35,17 @@ public struct StatsDLines {
     ///   - maxDatagramBytes: 1,432 is what fits an Ethernet frame with all headers. Below 256 counts as 256.
     public init(globalTags: [String] = [], maxDatagramBytes: Int = 1432) {
         self.maxDatagramBytes = max(maxDatagramBytes, 256)
-        var lineEnd = Array("|c".utf8)
+        var text: [UInt8] = []
         var omittedTags: [String] = []
-        var separator = "|#"
         for tag in globalTags where !tag.isEmpty {
-            let text = separator + StatsDTags.cleaned(tag)
-            if lineEnd.count + text.utf8.count > self.maxDatagramBytes - Self.roomForCount {
+            let tagText = (text.isEmpty ? "|#" : ",") + StatsDTags.cleaned(tag)
+            if text.count + tagText.utf8.count > self.maxDatagramBytes - Self.roomForLine {
                 omittedTags.append(tag)
             } else {
-                lineEnd.append(contentsOf: text.utf8)
-                separator = ","
+                text.append(contentsOf: tagText.utf8)
             }
         }
-        self.lineEnd = lineEnd
+        self.globalTags = text
         self.omittedTags = omittedTags
     }
 
@@ -64,22 +72,36 @@ public struct StatsDLines {
         return full
     }
 
+    /// Adds one line `<name>:<value>|<kind>|@<rate>|#<tags>`, however many wait: what is added so has to be taken soon.
+    /// - Parameters:
+    ///   - name: with `value`, `rate` and `tag` at most 120 bytes, all without `:`, `|`, `,` and newline.
+    ///   - rate: which part of all there was the line stands for; nil for just the one.
+    ///   - tag: one more than the global ones.
+    public mutating func append(
+        _ name: String, value: String, _ kind: Kind, rate: String? = nil, tag: Figure.Label? = nil
+    ) {
+        var line = Array("\(name):\(value)|\(kind.rawValue)".utf8)
+        if let rate { line += "|@\(rate)".utf8 }
+        line += globalTags
+        if let tag { line += "\(globalTags.isEmpty ? "|#" : ",")\(tag.name):\(tag.value)".utf8 }
+        append(line)
+    }
+
     private mutating func appendLine(_ name: StaticString, _ count: Int) {
-        let digits = String(count)
-        let lineBytes = name.utf8CodeUnitCount + 1 + digits.utf8.count + lineEnd.count
-        precondition(lineBytes <= maxDatagramBytes, "A StatsD name may have 100 bytes.")
+        append("\(name)", value: String(count), .counter)
+    }
+
+    private mutating func append(_ line: [UInt8]) {
+        precondition(line.count <= maxDatagramBytes, "A StatsD name may have 100 bytes.")
         if current.isEmpty {
             current.reserveCapacity(maxDatagramBytes)
-        } else if current.count + 1 + lineBytes > maxDatagramBytes {
+        } else if current.count + 1 + line.count > maxDatagramBytes {
             full.append(current)
             current.removeAll(keepingCapacity: true)
         } else {
             current.append(UInt8(ascii: "\n"))
         }
-        name.withUTF8Buffer { current.append(contentsOf: $0) }
-        current.append(UInt8(ascii: ":"))
-        current.append(contentsOf: digits.utf8)
-        current.append(contentsOf: lineEnd)
+        current.append(contentsOf: line)
     }
 
     private mutating func addUp(_ name: StaticString, _ count: Int) {

@@ -6,13 +6,22 @@ import Logging
 /// Writes each entry of the log as one line (see ``LogLine``) to standard error, and to a file as well if there is one.
 struct LineLogHandler: LogHandler {
     let sink: LogSink
-    var logLevel: Logger.Level
+    let format: LogFormat
+    private let sharedLevel: LogLevelSwitch
+    /// Of this logger alone, once somebody has set it.
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
 
-    init(sink: LogSink, logLevel: Logger.Level) {
+    init(sink: LogSink, level: LogLevelSwitch, format: LogFormat = .text) {
         self.sink = sink
-        self.logLevel = logLevel
+        self.format = format
+        sharedLevel = level
+    }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? sharedLevel.level }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -27,7 +36,7 @@ struct LineLogHandler: LogHandler {
         if let error = event.error { merged["error"] = "\(error)" }
         sink.write(
             LogLine.bytes(
-                milliseconds: WallClock.nowMilliseconds(), level: event.level, message: "\(event.message)",
+                format, milliseconds: WallClock.nowMilliseconds(), level: event.level, message: "\(event.message)",
                 metadata: merged))
     }
 }
@@ -61,8 +70,9 @@ final class LogSink: Sendable {
 
 extension Logger {
     /// The logger that the configuration asks for.
+    /// - Parameter level: whose level counts; nil: the configuration's, for good.
     /// - Throws: a sentence that names the key and its source if the log file cannot be opened.
-    init(_ settings: Settings, from loaded: LoadResult) throws(CommandFailure) {
+    init(_ settings: Settings, from loaded: LoadResult, level: LogLevelSwitch? = nil) throws(CommandFailure) {
         let sink: LogSink
         do {
             sink = try LogSink(path: settings.logToFile ? settings.logFilename : nil)
@@ -73,8 +83,8 @@ extension Logger {
                 expected: "a file that can be written (logToFile is set)")
             throw CommandFailure("\(problem)")
         }
-        let level = Level(settings.logLevel)
-        self.init(label: "sluice") { _ in LineLogHandler(sink: sink, logLevel: level) }
+        let level = level ?? LogLevelSwitch(Level(settings.logLevel))
+        self.init(label: "sluice") { _ in LineLogHandler(sink: sink, level: level, format: settings.logFormat) }
     }
 }
 

@@ -16,7 +16,8 @@ struct Serve: ParsableCommand {
 
             SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once. \
             SIGHUP reads again what tokens are checked with (jwtAlgorithms, jwtSecret, previousJwtSecrets and the key \
-            files); if something is wrong with it, the log says so and nothing changes.
+            files); if something is wrong with it, the log says so and nothing changes. SIGUSR1 turns the log level to \
+            debug, another one back.
 
             For example:
 
@@ -34,7 +35,8 @@ struct Serve: ParsableCommand {
             throw CommandFailure("\(error)")
         }
         let (settings, loaded) = try configuration.load(options.overrides)
-        let logger = try Logger(settings, from: loaded)
+        let level = LogLevelSwitch(Logger.Level(settings.logLevel))
+        let logger = try Logger(settings, from: loaded, level: level)
 
         for warning in loaded.warnings {
             let message: Logger.Message = "\(warning.description)"
@@ -49,8 +51,9 @@ struct Serve: ParsableCommand {
         let limit = raiseDescriptorLimit()
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
-        let source = configuration.source(options.overrides)
-        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true, source: source)
+        let gateway = try Gateway.open(
+            settings, loaded, logger, handlesSignals: true, source: configuration.source(options.overrides),
+            toggleDebug: { level.toggleDebug(logger) })
         gateway.wait()
         logger.info("stopped")
     }
@@ -61,10 +64,12 @@ extension Gateway {
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
         _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
-        source: SettingsSource? = nil
+        source: SettingsSource? = nil, toggleDebug: (@Sendable () -> Void)? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
-            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals, source: source)
+            return try Gateway(
+                settings: settings, logger: logger, handlesSignals: handlesSignals, source: source,
+                environment: ConfigurationOption.environment, toggleDebug: toggleDebug)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(

@@ -80,12 +80,18 @@ struct LoggingOptions: SettingsOptions {
     @Option(key: "logLevel") var logLevel: Override?
     @Option(key: "logToFile") var logToFile: Override?
     @Option(key: "logFilename") var logFilename: Override?
+    @Option(key: "logFormat") var logFormat: Override?
+}
+
+struct MetricsOptions: SettingsOptions {
+    @Option(key: "metricsPort") var metricsPort: Override?
 }
 
 struct StatsDOptions: SettingsOptions {
     @Option(key: "statsd.host") var host: Override?
     @Option(key: "statsd.port") var port: Override?
     @Option(key: "statsd.globalTags") var globalTags: Override?
+    @Option(key: "statsd.reportIntervalMs") var reportIntervalMs: Override?
 }
 
 struct RedisOptions: SettingsOptions {
@@ -144,10 +150,13 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
+    @OptionGroup(title: "Metrics") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
-        let groups: [any SettingsOptions] = [listening, tls, redis, reading, tokens, connections, logging, statsd]
+        let groups: [any SettingsOptions] = [
+            listening, tls, redis, reading, tokens, connections, logging, metrics, statsd,
+        ]
         return groups.flatMap(\.overrides)
     }
 }

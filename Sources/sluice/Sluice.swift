@@ -1,8 +1,9 @@
 import ArgumentParser
+import Gateway
 import Glibc
 
 /// The version that `--version`, the log and the answers to "what runs here?" give.
-let sluiceVersion = "0.1.0"
+let sluiceVersion = Gateway.version
 
 @main
 struct Sluice: ParsableCommand {

@@ -37,7 +37,7 @@ struct ProblemTests {
             (#"{"jwtAlgorithms": ["HS256", 5]}"#, #"config.json: "jwtAlgorithms[1]" is 5; a string was expected."#),
             (
                 #"{"statsd": 5}"#,
-                #"config.json: "statsd" is a number; an object with "host", "port", "globalTags" was expected."#
+                #"config.json: "statsd" is a number; an object with "host", "port", "globalTags", "reportIntervalMs" was expected."#
             ),
             (#"[1]"#, "config.json: the file holds an array; an object was expected."),
         ])

@@ -70,7 +70,7 @@ extension Key {
         case .secrets:
             let other = String(goodSecret.reversed())
             return ("[\(quoted(goodSecret)), \(quoted(other))]", "\(goodSecret),\(other)")
-        case .choice: return ("\"error\"", "error")
+        case .choice(let words): return (quoted(words.last ?? ""), words.last ?? "")
         case .string, .optionalString: return ("\"other-value\"", "other-value")
         case .strings:
             switch path {

@@ -23,7 +23,7 @@ struct UnknownKeyTests {
         #expect(result.hasUnknownKeys)
     }
 
-    @Test("nothing is suggested where nothing is near", arguments: ["acme", "metricsPort", "colour", "x", "💥", ""])
+    @Test("nothing is suggested where nothing is near", arguments: ["acme", "dashboards", "colour", "x", "💥", ""])
     func notNear(name: String) {
         #expect(load("{\(quoted(name)): 1}").warningTexts == ["config.json: \(quoted(name)) is not a known key."])
     }

@@ -191,6 +191,14 @@ struct ValidationTests {
         #expect(load(#"{"socketResponseTimeoutMs": 20001}"#).warnings.isEmpty)
     }
 
+    @Test("metricsPort is another port than port, and 0 means that there is none")
+    func metricsPort() throws {
+        let same = load(#"{"port": 9090, "metricsPort": 9090}"#)
+        #expect(same.problems.map(\.key) == ["metricsPort"])
+        #expect(load(#"{"port": 9090, "metricsPort": 9091}"#).problems.isEmpty)
+        #expect(load(#"{"port": 0, "metricsPort": 0}"#).problems.isEmpty)
+    }
+
     @Test("an empty stream prefix is accepted with a warning")
     func emptyPrefix() throws {
         let result = load(#"{"redisStreamPrefix": ""}"#)

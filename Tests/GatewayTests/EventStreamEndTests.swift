@@ -153,8 +153,10 @@ struct EventStreamEndTests {
             #expect(gather.wholeEvents(in: sent) == remainder.event)
             var output = PendingOutput()
             output.setTail(frames.tail(of: remainder, number: gather.events[remainder.event].number))
-            let flushed = output.flush(to: writer)
+            var written = 0
+            let flushed = output.flush(to: writer, written: &written)
             #expect(flushed == .all)
+            #expect(written == gather.events[remainder.event].end - sent)
             var read = [UInt8](repeating: 0, count: 10_000)
             var rest: [UInt8] = []
             while case .bytes(let count) = read.withUnsafeMutableBytes({ reader.read(into: $0) }) {

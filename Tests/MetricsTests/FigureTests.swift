@@ -30,6 +30,11 @@ struct FigureTests {
         counters.redisReconnects = 21
         counters.streamBreaks = 23
         counters.streamLagMilliseconds = 22
+        counters.socketsBlocked = 24
+        counters.replaysWaiting = 25
+        counters.historyBytes = 26
+        counters.historyOldestAgeMilliseconds = 27
+        counters.deliveryLatency.record(microseconds: 600, count: 28)
         return counters
     }
 
@@ -39,6 +44,7 @@ struct FigureTests {
                 let label = sample.label.map { "{\($0.name)=\($0.value)}" } ?? ""
                 return "\(figure.prometheusName)\(label) \(sample.value)"
             }
+                + (figure.histogram(in: snapshot).map { ["\(figure.prometheusName) \($0.count) \($0.sum)"] } ?? [])
         }
     }
 
@@ -47,8 +53,9 @@ struct FigureTests {
         #expect(
             text(distinctCounters().snapshot()) == [
                 "sluice_connections{transport=websocket} 1", "sluice_connections{transport=sse} 2",
-                "sluice_channels 3", "sluice_events_read_total 4", "sluice_events_skipped_total 5",
-                "sluice_deliveries_total 6", "sluice_bytes_sent_total 7",
+                "sluice_channels 3", "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
+                "sluice_events_read_total 4", "sluice_events_skipped_total 5",
+                "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
                 "sluice_handshakes_refused_total{reason=origin} 9", "sluice_replays_total{source=memory} 10",
                 "sluice_replays_total{source=channel_stream} 11", "sluice_events_replayed_total 12",
@@ -58,7 +65,8 @@ struct FigureTests {
                 "sluice_connections_closed_total{reason=expired} 18",
                 "sluice_connections_closed_total{reason=age} 118",
                 "sluice_connections_closed_total{reason=error} 19", "sluice_redis_connected 1",
-                "sluice_redis_reconnects_total 21", "sluice_stream_breaks_total 23", "sluice_stream_lag_ms 22",
+                "sluice_redis_reconnects_total 21", "sluice_stream_breaks_total 23", "sluice_stream_lag_seconds 22",
+                "sluice_history_bytes 26", "sluice_history_oldest_age_seconds 27",
             ])
     }
 
@@ -96,10 +104,45 @@ struct FigureTests {
             Figure.all.flatMap { $0.samples(in: distinctCounters().snapshot()) },
             Figure.all.flatMap { $0.samples(in: twice) })
         {
-            let isReaders = once.value == 22 || (once.value == 1 && once.label == nil)
-            #expect(doubled.value == (isReaders ? once.value : 2 * once.value))
+            let isOfOne = [22, 26, 27].contains(once.value) || (once.value == 1 && once.label == nil)
+            #expect(doubled.value == (isOfOne ? once.value : 2 * once.value))
         }
+        #expect(twice.figures.deliveryLatency.count == 56)
         #expect(Snapshot.sum([]) == Snapshot())
+    }
+
+    @Test("what is known of the process has its names, and none as long as nobody has looked")
+    func process() {
+        var snapshot = Snapshot()
+        let without = text(snapshot).count
+        var process = ProcessFigures()
+        process.version = "9"
+        process.startMilliseconds = 1
+        process.cpuMilliseconds = 2
+        process.residentBytes = 3
+        process.openDescriptors = 4
+        process.maxDescriptors = 5
+        process.eventLoops = 6
+        process.historyCapacityBytes = 7
+        snapshot.process = process
+        #expect(
+            text(snapshot).dropFirst(without) == [
+                "sluice_history_capacity_bytes 7", "sluice_event_loops 6", "sluice_build_info{version=9} 1",
+                "process_start_time_seconds 1", "process_cpu_seconds_total 2", "process_resident_memory_bytes 3",
+                "process_open_fds 4", "process_max_fds 5",
+            ])
+        #expect(Mirror(reflecting: process).children.count == 8)
+    }
+
+    @Test("StatsD has milliseconds where Prometheus has seconds, and says so")
+    func units() {
+        let names = Dictionary(uniqueKeysWithValues: Figure.all.map { ($0.name, $0.prometheusName) })
+        #expect(names["stream_lag_ms"] == "sluice_stream_lag_seconds")
+        #expect(names["delivery_latency"] == "sluice_delivery_latency_seconds")
+        #expect(names["process_cpu_ms"] == "process_cpu_seconds_total")
+        for figure in Figure.all where figure.unit == .milliseconds && figure.kind != .histogram {
+            #expect(figure.name.hasSuffix("_ms"))
+        }
     }
 
     @Test("a snapshot does not change when counting goes on")

@@ -102,6 +102,23 @@ struct StatsDLinesTests {
     }
 
     @Test(
+        "a level and a timer are lines of their own kind, with a rate before the tags and their own tag behind the global ones"
+    )
+    func kinds() {
+        let label = Figure.all[0].samples(in: Snapshot())[0].label
+        var lines = StatsDLines(globalTags: ["a:1"])
+        lines.append("connections", value: "5", .gauge, tag: label)
+        lines.append("delivery_latency", value: "0.5", .timer, rate: "0.25")
+        #expect(
+            texts(lines.takeDatagrams()) == [
+                "connections:5|g|#a:1,transport:websocket\ndelivery_latency:0.5|ms|@0.25|#a:1"
+            ])
+        var bare = StatsDLines()
+        bare.append("connections", value: "5", .gauge, tag: label)
+        #expect(texts(bare.takeDatagrams()) == ["connections:5|g|#transport:websocket"])
+    }
+
+    @Test(
         "tags are cleaned as hot-shots 17 cleans them",
         arguments: [
             ("env:prod", "env:prod"), ("url:http://host:80/x", "url:http://host:80/x"), ("a|b:c|d", "a_b:c_d"),

@@ -38,6 +38,18 @@ public final class DatagramReceiver {
         return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
+    /// The lines of all datagrams that have come and were not read.
+    public func waitingLines() throws -> [String] {
+        var lines: [String] = []
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&request, 1, 0) > 0 {
+            let datagram = try datagram()
+            guard datagram.utf8.count <= 1432 else { throw Failure("a datagram of \(datagram.utf8.count) bytes") }
+            lines += datagram.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        }
+        return lines
+    }
+
     /// The next so many lines, however they are spread over datagrams.
     public func lines(_ count: Int) throws -> [String] {
         var lines: [String] = []

@@ -7,6 +7,8 @@ public final class TestSocket {
     private var buffer: [UInt8] = []
     /// What bytes go through over TLS; it owns the descriptor then.
     private var secure: ByteStream?
+    /// Bytes that have arrived so far, those included that nobody has read yet.
+    public private(set) var receivedBytes = 0
 
     private init(_ descriptor: Int32) { self.descriptor = descriptor }
 
@@ -174,6 +176,7 @@ public final class TestSocket {
         while true {
             let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT)) }
             if count > 0 {
+                receivedBytes += count
                 buffer.append(contentsOf: chunk[..<count])
                 return true
             }

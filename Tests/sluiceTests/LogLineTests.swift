@@ -1,3 +1,5 @@
+import Configuration
+import Foundation
 import Logging
 import Testing
 
@@ -65,5 +67,70 @@ struct LogLineTests {
             #expect(text.hasSuffix("\n"))
         }
         #expect(rest(line("m", ["a b=c\n": "v"])) == "m a_b_c_=v\n")
+    }
+
+    // MARK: The other formats
+
+    private func line(
+        _ format: LogFormat, _ message: String, _ metadata: Logger.Metadata = [:], level: Logger.Level = .info
+    ) -> String {
+        String(
+            decoding: LogLine.bytes(format, milliseconds: 0, level: level, message: message, metadata: metadata),
+            as: UTF8.self)
+    }
+
+    static let hostile = [
+        "", "plain", "two\nlines\r\t", "nul\0 bell\u{7} del\u{7F} c1\u{85}", "\"quoted\" \\ back", "{\"a\":1}", "a=b",
+        "\u{2028}\u{2029}\u{202E}\u{FEFF}", "😀 é 漢", "\u{E0001}\u{10FFFF}\u{E000}", "\u{1B}[2J",
+        String(decoding: [0xFF, 0xC0, 0x80, 0x41] as [UInt8], as: UTF8.self),
+    ]
+
+    @Test("a line of JSON is one object that is read as what was logged, whatever that was", arguments: hostile)
+    func json(text: String) throws {
+        let line = line(.json, text, [text: .string(text), "k": .string(text)])
+        #expect(line.utf8.count { $0 == UInt8(ascii: "\n") } == 1 && line.hasSuffix("}\n"))
+        let read = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String])
+        #expect(read["ts"] == "1970-01-01T00:00:00.000Z")
+        #expect(read["level"] == "info")
+        #expect(read["msg"] == text)
+        #expect(read["k"] == text)
+        #expect(read[text] == text)
+        #expect(read.count == 5)
+    }
+
+    @Test("every byte can be logged as JSON")
+    func everyByte() throws {
+        for byte in UInt8.min...UInt8.max {
+            let text = String(decoding: [byte, 0x41, byte], as: UTF8.self)
+            let line = line(.json, text)
+            let read = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+            #expect(read?["msg"] == text)
+            // Nothing that a terminal would act on.
+            #expect(line.utf8.dropLast().allSatisfy { $0 >= 0x20 && $0 != 0x7F })
+        }
+    }
+
+    @Test("keys that are ours are told apart", arguments: [LogFormat.json, .logfmt])
+    func ownKeys(format: LogFormat) {
+        let line = line(format, "m", ["level": "l", "msg": "n", "ts": "t"], level: .warning)
+        #expect(
+            line
+                == (format == .json
+                    ? #"{"ts":"1970-01-01T00:00:00.000Z","level":"warn","msg":"m","level_":"l","msg_":"n","ts_":"t"}"#
+                    : "ts=1970-01-01T00:00:00.000Z level=warn msg=m level_=l msg_=n ts_=t") + "\n")
+    }
+
+    @Test(
+        "logfmt quotes what is not plain, with the escapes of JSON",
+        arguments: [
+            ("plain", "plain"), ("", #""""#), ("with space", #""with space""#), ("a=b", #""a=b""#),
+            ("two\nlines", #""two\nlines""#), ("\u{1B}", ##""\u001b""##), ("😀", #""😀""#),
+            ("say \"x\"", #""say \"x\"""#),
+        ])
+    func logfmt(value: String, text: String) {
+        #expect(
+            line(.logfmt, "m", ["k": .string(value)]) == "ts=1970-01-01T00:00:00.000Z level=info msg=m k=\(text)\n")
+        #expect(line(.logfmt, value) == "ts=1970-01-01T00:00:00.000Z level=info msg=\(text)\n")
+        #expect(line(.logfmt, "m", ["a b=c\n": "v"]).hasSuffix(" msg=m a_b_c_=v\n"))
     }
 }
