@@ -114,6 +114,14 @@ extension Connection {
         case .refused(let refusal): return refuse(.handshake(refusal), toHead: head.method == .head)
         }
         guard !head.hasBody else { return refuse(.bodyInHandshake) }
+        var compression: String?
+        if loop.context.settings.compression {
+            switch PerMessageDeflate.answer(head.values("sec-websocket-extensions"), policy: DeflatedEvents.policy) {
+            case .declined: break
+            case .accepted(_, let response): compression = response
+            case .malformed: return refuse(.handshake(.extensionsMalformed))
+            }
+        }
 
         let admitted: Admitted
         switch admit(head) {
@@ -121,13 +129,17 @@ extension Connection {
         case .refused(let refusal): return refuse(refusal)
         }
         if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
-        let response = Response(
-            .switchingProtocols, fields: [.init("Upgrade", "websocket"), .init("Sec-WebSocket-Accept", accept)])
+        var fields: [Response.Field] = [.init("Upgrade", "websocket"), .init("Sec-WebSocket-Accept", accept)]
+        if let compression { fields.append(.init("Sec-WebSocket-Extensions", compression)) }
+        let response = Response(.switchingProtocols, fields: fields)
         send(response.serialized(connection: .upgrade))
         guard phase == .http else { return loop.context.limits.release(admitted.channel) }
         let session = WebSocketSession(
-            decoder: FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes),
-            liveness: Liveness(now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)))
+            decoder: FrameDecoder(
+                role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes,
+                takesCompressed: compression != nil),
+            liveness: Liveness(now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)),
+            isCompressed: compression != nil)
         open(admitted, .webSocket(session), resume: resumePoint(head), tellsGaps: wantsGaps(head))
     }
 

@@ -149,6 +149,7 @@ extension Encoding {
     var article: String {
         switch self {
         case .webSocket: "a WebSocket"
+        case .compressedWebSocket: "a WebSocket with compression"
         case .eventStream: "an event stream"
         }
     }

@@ -79,6 +79,7 @@ final class GatewayLoop {
             for message in messages { inbox.loop?.receive(message) }
         }
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
+        if context.settings.compression { gather = Gather(deflated: DeflatedEvents()) }
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
         inbox.loop = self
     }

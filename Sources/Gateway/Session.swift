@@ -8,7 +8,7 @@ enum Session {
 
     var encoding: Encoding {
         switch self {
-        case .webSocket: .webSocket
+        case .webSocket(let session): session.isCompressed ? .compressedWebSocket : .webSocket
         case .eventStream: .eventStream
         }
     }
@@ -18,12 +18,15 @@ enum Session {
 final class WebSocketSession {
     var decoder: FrameDecoder
     var liveness: Liveness
+    /// Compression was agreed on: ``DeflatedEvents`` says what that means.
+    let isCompressed: Bool
     /// The answer to the last ping that came while the socket was blocked (RFC 6455 section 5.5.3 lets older ones go).
     var owedPong: [UInt8]?
 
-    init(decoder: FrameDecoder, liveness: Liveness) {
+    init(decoder: FrameDecoder, liveness: Liveness, isCompressed: Bool) {
         self.decoder = decoder
         self.liveness = liveness
+        self.isCompressed = isCompressed
     }
 }
 
