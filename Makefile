@@ -54,7 +54,7 @@ bench:
 
 # ARGS names targets.
 fuzz:
-	@scripts/install-packages libssl-dev libhiredis-dev pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev pkg-config
 	SLUICE_FUZZ=1 swift build -c release --product sluice-fuzz --scratch-path .build/fuzz \
 		--sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
 	@scripts/fuzz $(ARGS)

@@ -141,10 +141,12 @@ struct CompressionTests {
                 "alpha", sampleEvent("alpha", "job-\(number)"), channel: (number * 10_000, 0),
                 global: (number * 10_000 + 1, 0))
         }
-        let scenario = try ReplayScenario(.nothingOfIt, settings: { $0.compression = true }) {
-            try $0.write(events)
-            try $0.command("XTRIM", "async-events-alpha", "MAXLEN", "=", "4")
-        }
+        let scenario = try ReplayScenario(
+            .nothingOfIt, settings: { $0.compression = true },
+            write: {
+                try $0.write(events)
+                try $0.command("XTRIM", "async-events-alpha", "MAXLEN", "=", "4")
+            })
         let last = events[2].globalText
         let client = try CompressedClient(port: scenario.gateway.port, channel: "alpha", lastID: "\(last)&gaps=1")
         let notice = try client.message()
