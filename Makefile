@@ -23,22 +23,22 @@ run: build
 	@exec .build/release/sluice dev $(ARGS)
 
 build:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build $(CONFIGURATION_FLAGS) --product sluice
 
 test:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config openssl curl
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 SOAK_SECONDS ?= 600
 soak:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build --build-tests
 	SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) swift test --skip-build --filter 'RealFaults.Campaign'
 
 faults:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build --build-tests
 	@echo '| fault | lost | given twice | `/ready` was not 200 | connections cut | longest wait for an event |'
 	@echo '|---|---|---|---|---|---|'
@@ -46,7 +46,7 @@ faults:
 
 # ARGS names scenarios; docs/benchmark.md says what else can be chosen.
 bench:
-	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build $(CONFIGURATION_FLAGS) --product sluice
 	swift build $(CONFIGURATION_FLAGS) --product sluice-bench
 	$(MAKE) -C Benchmarks/yardstick
@@ -54,7 +54,7 @@ bench:
 
 # ARGS names targets.
 fuzz:
-	@scripts/install-packages libssl-dev libhiredis-dev pkg-config
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev pkg-config
 	SLUICE_FUZZ=1 swift build -c release --product sluice-fuzz --scratch-path .build/fuzz \
 		--sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
 	@scripts/fuzz $(ARGS)

@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CBytes"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // Without pkgConfig: hiredis 0.14 lists a flag there that SwiftPM warns of, and its header is on the usual path.
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
 
@@ -36,7 +37,7 @@ let package = Package(
 
         .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
-        .target(name: "WebSocket", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "WebSocket", dependencies: ["COpenSSL", "CZlib"], swiftSettings: settings),
         .target(name: "ServerSentEvents", swiftSettings: settings),
         .target(name: "JSONWebToken", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Metrics", swiftSettings: settings),
@@ -81,6 +82,16 @@ let package = Package(
         .executableTarget(
             name: "sluice-microbench", dependencies: ["EventLog", "RedisStreams", "Gateway"], swiftSettings: settings),
 
+        // MARK: For tests only
+
+        // Echoes messages over the same codec and event loop, so that a conformance suite can drive them.
+        .executableTarget(
+            name: "sluice-echo",
+            dependencies: [
+                "EventLoop", "HTTP1", "WebSocket",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
+
         // MARK: Tests
 
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
@@ -122,7 +133,11 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),
-        .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),
+        .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "CZlib"], swiftSettings: settings),
+        // RFC 6455 and RFC 7692 as raw bytes to and from a running sluice-echo, in the order of Autobahn's list of cases.
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["TestSupport", "sluice-echo", "WebSocket"], swiftSettings: settings
+        ),
         .testTarget(
             name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport", "CLinux", "COpenSSL"],
             swiftSettings: settings),

@@ -160,6 +160,9 @@ extension Key {
             "maxClientMessageBytes", .integer(\.maxClientMessageBytes, 1...16_777_216),
             "The longest WebSocket message taken from a client"),
         Key(
+            "compression", .boolean(\.compression),
+            "Compress a WebSocket's events when its client offers that (permessage-deflate); event streams are not"),
+        Key(
             "drainMs", .integer(\.drainMs, 0...600_000), "Time over which sockets are closed after SIGTERM; 0: at once"),
         Key(
             "historyBytes", .integer(\.historyBytes, 1024...1 << 40),

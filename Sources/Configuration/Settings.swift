@@ -156,6 +156,8 @@ public struct Settings: Sendable, Equatable {
     public var maxRequestHeadBytes = 16_384
     /// The longest WebSocket message taken from a client, in bytes.
     public var maxClientMessageBytes = 4096
+    /// Take up a client's offer to compress what a WebSocket is sent (RFC 7692).
+    public var compression = false
     /// Time over which sockets are closed after SIGTERM, in milliseconds; 0: at once.
     public var drainMs = 5000
     /// Memory for the event log, in bytes.

@@ -7,6 +7,8 @@ package final class ChannelMembers {
     private(set) var subscribers: [Subscriber] = []
     /// How many of them are event streams.
     private var eventStreamCount = 0
+    /// How many are WebSockets with compression.
+    private var compressedCount = 0
     /// This channel's events among those that are being delivered: their first and last place in ``Arrivals``; -1: none.
     var firstArrival: Int32 = -1
     var lastArrival: Int32 = -1
@@ -31,13 +33,22 @@ package final class ChannelMembers {
 
     func has(_ encoding: Encoding) -> Bool {
         switch encoding {
-        case .webSocket: eventStreamCount < subscribers.count
+        case .webSocket: eventStreamCount + compressedCount < subscribers.count
+        case .compressedWebSocket: compressedCount > 0
         case .eventStream: eventStreamCount > 0
         }
     }
 
+    private func count(_ encoding: Encoding, _ change: Int) {
+        switch encoding {
+        case .webSocket: break
+        case .compressedWebSocket: compressedCount += change
+        case .eventStream: eventStreamCount += change
+        }
+    }
+
     func add(_ subscriber: Subscriber) {
-        if subscriber.encoding == .eventStream { eventStreamCount += 1 }
+        count(subscriber.encoding, 1)
         subscriber.memberIndex = subscribers.count
         subscribers.append(subscriber)
     }
@@ -45,7 +56,7 @@ package final class ChannelMembers {
     func remove(_ subscriber: Subscriber) {
         let index = subscriber.memberIndex
         guard subscribers.indices.contains(index), subscribers[index] === subscriber else { return }
-        if subscriber.encoding == .eventStream { eventStreamCount -= 1 }
+        count(subscriber.encoding, -1)
         let last = subscribers.removeLast()
         if last !== subscriber {
             subscribers[index] = last

@@ -62,7 +62,7 @@ extension Connection {
         let heartbeat = Heartbeat(
             now: loop.now, interval: Int64(loop.context.settings.pingSocketsIntervalMs),
             share: Double.random(in: 0..<1, using: &loop.jitter))
-        open(admitted, .eventStream(heartbeat), answer: bytes, resume: resume, tellsGaps: wantsGaps(head))
+        open(admitted, .eventStream, .eventStream(heartbeat), answer: bytes, resume: resume, tellsGaps: wantsGaps(head))
     }
 
     /// How long a client waits before it comes back: at random, so that those who were cut off at once do not come back at

@@ -100,6 +100,14 @@ extension Connection {
         case .refused(let refusal): return refuse(.handshake(refusal), toHead: head.method == .head)
         }
         guard !head.hasBody else { return refuse(.bodyInHandshake) }
+        var compression: String?
+        if loop.context.settings.compression {
+            switch PerMessageDeflate.answer(head.values("sec-websocket-extensions"), policy: DeflatedEvents.policy) {
+            case .declined: break
+            case .accepted(_, let response): compression = response
+            case .malformed: return refuse(.handshake(.extensionsMalformed))
+            }
+        }
 
         let admitted: Admitted
         switch admit(head) {
@@ -110,7 +118,8 @@ extension Connection {
         let liveness = Liveness(
             now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1, using: &loop.jitter))
         open(
-            admitted, .webSocket(liveness), answer: Handshake.response(accept: accept), resume: resumePoint(head),
+            admitted, compression == nil ? .webSocket : .compressedWebSocket, .webSocket(liveness),
+            answer: Handshake.response(accept: accept, extensions: compression), resume: resumePoint(head),
             tellsGaps: wantsGaps(head))
     }
 

@@ -70,17 +70,20 @@ extension Connection {
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
     /// Begins the session: answers, and sends what it is owed.
-    func open(_ admitted: Admitted, _ session: Session, answer: [UInt8], resume: ResumePoint?, tellsGaps: Bool) {
+    func open(
+        _ admitted: Admitted, _ encoding: Encoding, _ session: Session, answer: [UInt8], resume: ResumePoint?,
+        tellsGaps: Bool
+    ) {
         phase = .open
         let subscriber = Subscriber(
-            connection: self, members: loop.channels.join(admitted.channel), session: session,
+            connection: self, members: loop.channels.join(admitted.channel), encoding: encoding, session: session,
             arrival: loop.log.lastID, arrivedAt: loop.now, lifetime: admitted.lifetime)
         subscriber.givenRequestID = loop.givenRequestID
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
-        loop.countSession(session.encoding)
+        loop.countSession(encoding)
         loop.logger.debug(
-            "opened \(session.encoding.article)",
+            "opened \(encoding.article)",
             metadata: metadata([
                 "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
             ]))
@@ -147,6 +150,7 @@ extension Encoding {
     var article: String {
         switch self {
         case .webSocket: "a WebSocket"
+        case .compressedWebSocket: "a WebSocket with compression"
         case .eventStream: "an event stream"
         }
     }

@@ -11,7 +11,9 @@ extension Connection {
         // Kept only while something is under way in it: a socket says little, and most of the time nothing.
         var decoder =
             subscriber.decoder
-            ?? FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes)
+            ?? FrameDecoder(
+                role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes,
+                takesCompressed: subscriber.encoding == .compressedWebSocket)
         subscriber.decoder = nil
         defer { if !decoder.isAtRest { subscriber.decoder = decoder } }
         // The pongs of one read leave in one write: pings are cheap to send, and writes are not.

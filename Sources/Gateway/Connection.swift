@@ -302,7 +302,7 @@ final class Connection: ReadinessHandler {
         guard phase == .open || phase == .closing else { return }
         guard let subscriber else { return }
         switch subscriber.encoding {
-        case .webSocket: receiveFrames(bytes, subscriber)
+        case .webSocket, .compressedWebSocket: receiveFrames(bytes, subscriber)
         case .eventStream: receiveUninvited(bytes.count, subscriber)
         }
     }
@@ -318,7 +318,7 @@ final class Connection: ReadinessHandler {
             phase = .closing
             setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
             switch subscriber.encoding {
-            case .webSocket:
+            case .webSocket, .compressedWebSocket:
                 send(Frame.close(frame.code, reason: frame.text))
                 if case .violation = reason { finishAfterFlush() }
             case .eventStream:

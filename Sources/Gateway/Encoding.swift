@@ -1,16 +1,18 @@
 import Metrics
 
-/// How events are put on the wire. Every batch holds both as slices of the same bytes.
+/// How events are put on the wire. Every batch holds the first and the last as slices of the same bytes.
 package enum Encoding: CaseIterable {
     /// A text frame each (RFC 6455).
     case webSocket
+    /// The same, compressed where that makes it shorter (RFC 7692).
+    case compressedWebSocket
     /// Server-sent events (HTML, section 9.2).
     case eventStream
 
     /// The most slices of a batch that one event takes.
     var slicesPerEvent: Int {
         switch self {
-        case .webSocket: 1
+        case .webSocket, .compressedWebSocket: 1
         case .eventStream: 2
         }
     }
@@ -20,7 +22,7 @@ extension Encoding {
     /// Counts one more of the open ones, or one less.
     func count(_ change: Int, in counters: inout LoopCounters) {
         switch self {
-        case .webSocket: counters.webSocketConnections += change
+        case .webSocket, .compressedWebSocket: counters.webSocketConnections += change
         case .eventStream: counters.serverSentEventsConnections += change
         }
     }
@@ -29,7 +31,7 @@ extension Encoding {
     /// not have, are counted beside it.
     var connectedName: StaticString {
         switch self {
-        case .webSocket: "ws_connected_client"
+        case .webSocket, .compressedWebSocket: "ws_connected_client"
         case .eventStream: "sse_connected_client"
         }
     }
@@ -37,7 +39,7 @@ extension Encoding {
     /// The StatsD count of failed writes.
     var sendErrorName: StaticString {
         switch self {
-        case .webSocket: "ws_client_send_error"
+        case .webSocket, .compressedWebSocket: "ws_client_send_error"
         case .eventStream: "sse_client_send_error"
         }
     }

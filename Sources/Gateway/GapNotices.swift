@@ -42,7 +42,7 @@ enum GapNotices: Equatable {
     static func notice(_ id: StreamID, _ encoding: Encoding) -> [UInt8] {
         let text = "{\"id\": \"\(id)\", \"gap\": true}"
         switch encoding {
-        case .webSocket:
+        case .webSocket, .compressedWebSocket:
             return Array(text.utf8).withUnsafeBytes { Frame.encode(.text, payload: $0) }
         case .eventStream:
             return EventStreamText.event(name: "gap", id: "\(id)", data: text)

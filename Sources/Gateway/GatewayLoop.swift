@@ -100,6 +100,7 @@ final class GatewayLoop {
             for message in messages { inbox.loop?.receive(message) }
         }
         log = EventLog(capacity: context.settings.historyBytes, floor: .zero)
+        if context.settings.compression { gather = Gather(deflated: DeflatedEvents()) }
         receiveBuffer = .allocate(byteCount: Self.receiveBytes, alignment: 16)
         certificates = context.certificates?.context
         // So that each reason is there before its first: the growth from nothing to one is seen too.

@@ -10,7 +10,8 @@ package struct Gather {
         var id: StreamID
         /// Bytes of everything up to the end of this one.
         var end: Int
-        /// Where it stands: of which owner, and there at which index.
+        /// Where it stands: of which owner, and there at which index. An owner below 0 is the complement of one among the
+        /// compressed frames.
         fileprivate var owner: Int32
         fileprivate var index: Int32
     }
@@ -25,8 +26,14 @@ package struct Gather {
     package private(set) var slices: [iovec] = []
     private(set) var events: [Event] = []
     private var owners: [Batch] = []
+    /// Compressed frames whose bytes it points to.
+    private var frames: [DeflatedEvents.Frame] = []
+    /// Where those come from; without it nothing is compressed.
+    private let deflated: DeflatedEvents?
 
-    package init() {}
+    init(deflated: DeflatedEvents) { self.deflated = deflated }
+
+    package init() { deflated = nil }
 
     var isEmpty: Bool { events.isEmpty }
     var isFull: Bool {
@@ -40,12 +47,20 @@ package struct Gather {
         slices.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         owners.removeAll(keepingCapacity: true)
+        frames.removeAll(keepingCapacity: true)
     }
 
     /// - Parameter isReplay: the batch is in no log, its events have no number.
     package mutating func add(_ batch: Batch, _ index: Int, isReplay: Bool = false) {
         let length: Int
         switch encoding {
+        case .compressedWebSocket:
+            if let frame = deflated?.frame(batch, index, isReplay: isReplay) {
+                append(frame.bytes)
+                frames.append(frame)
+                return note(batch, index, frame.bytes.count, owner: ~(frames.count - 1), isReplay)
+            }
+            fallthrough
         case .webSocket:
             let frame = batch.frame(index)
             append(frame)
@@ -58,10 +73,14 @@ package struct Gather {
             length = prefix.count + data.count
         }
         if owners.last !== batch { owners.append(batch) }
+        note(batch, index, length, owner: owners.count - 1, isReplay)
+    }
+
+    private mutating func note(_ batch: Batch, _ index: Int, _ length: Int, owner: Int, _ isReplay: Bool) {
         events.append(
             Event(
                 number: isReplay ? 0 : batch.firstNumber + EventNumber(index), id: batch.entries[index].id,
-                end: byteCount + length, owner: Int32(owners.count - 1), index: Int32(index)))
+                end: byteCount + length, owner: Int32(owner), index: Int32(index)))
     }
 
     private mutating func append(_ slice: UnsafeRawBufferPointer) {
@@ -85,10 +104,12 @@ package struct Gather {
         var event: Int
         /// What is left of an event stream's prefix; empty for a WebSocket.
         var prefix: UnsafeRawBufferPointer
-        /// The frame and the event stream's end (``Batch/frameAndStreamEnd(_:)``).
+        /// The frame and the event stream's end (``Batch/frameAndStreamEnd(_:)``), or the compressed frame.
         var run: UnsafeRawBufferPointer
         /// What is left, behind the prefix: this part of the run.
         var range: Range<Int>
+        /// The run is a compressed frame.
+        var isCompressed = false
     }
 
     /// The rest of the event that `sent` bytes of this gather end in, if they end inside one.
@@ -96,12 +117,19 @@ package struct Gather {
         guard let event = events.firstIndex(where: { $0.end > sent }) else { return nil }
         let start = event == 0 ? 0 : events[event - 1].end
         guard sent > start else { return nil }
-        let batch = owners[Int(events[event].owner)]
+        let missing = events[event].end - sent
+        let owner = Int(events[event].owner)
+        if owner < 0 {
+            let run = frames[~owner].bytes
+            return Remainder(
+                event: event, prefix: .init(start: nil, count: 0), run: run, range: (run.count - missing)..<run.count,
+                isCompressed: true)
+        }
+        let batch = owners[owner]
         let index = Int(events[event].index)
         let run = batch.frameAndStreamEnd(index)
-        let missing = events[event].end - sent
         switch encoding {
-        case .webSocket:
+        case .webSocket, .compressedWebSocket:
             let end = batch.frame(index).count
             return Remainder(
                 event: event, prefix: .init(start: nil, count: 0), run: run, range: (end - missing)..<end)

@@ -6,13 +6,6 @@ enum Session {
     case webSocket(Liveness)
     case eventStream(Heartbeat)
 
-    var encoding: Encoding {
-        switch self {
-        case .webSocket: .webSocket
-        case .eventStream: .eventStream
-        }
-    }
-
     /// When to look at it next.
     func nextDeadline(_ limits: Liveness.Limits) -> MonotonicTime {
         switch self {

@@ -1,7 +1,7 @@
 import EventLog
 
 /// The ends of events that sockets of this loop are in the middle of. Each is held once, by the sockets that need it,
-/// whichever their encoding: both end in the same bytes.
+/// whichever their encoding: both end in the same bytes. Those that are sent it compressed share among themselves.
 ///
 /// Kept are the last bytes of the event, as many as are needed rounded up to a power of two, and at most all: so that
 /// wherever the sockets have stopped, all that is kept of an event together is at most about twice its size.
@@ -9,6 +9,7 @@ struct SharedFrames {
     private struct Key: Hashable {
         var event: EventNumber
         var byteCount: Int
+        var isCompressed: Bool
     }
 
     private struct Weak {
@@ -35,7 +36,8 @@ struct SharedFrames {
         let offset = run.count - kept
         let range = (remainder.range.lowerBound - offset)..<(remainder.range.upperBound - offset)
         return .init(
-            prefix: [UInt8](remainder.prefix), frame: frame(Key(event: number, byteCount: kept), run), range: range)
+            prefix: [UInt8](remainder.prefix),
+            frame: frame(Key(event: number, byteCount: kept, isCompressed: remainder.isCompressed), run), range: range)
     }
 
     static func kept(_ needed: Int, of total: Int) -> Int {

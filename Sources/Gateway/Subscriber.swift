@@ -64,15 +64,15 @@ final class Subscriber {
     }
 
     init(
-        connection: Connection, members: ChannelMembers, session: Session, arrival: StreamID, arrivedAt: MonotonicTime,
-        lifetime: Lifetime
+        connection: Connection, members: ChannelMembers, encoding: Encoding, session: Session, arrival: StreamID,
+        arrivedAt: MonotonicTime, lifetime: Lifetime
     ) {
         self.arrivedAt = arrivedAt
         self.arrival = arrival
         self.connection = connection
         self.members = members
         self.session = session
-        encoding = session.encoding
+        self.encoding = encoding
         self.lifetime = lifetime
     }
 }

@@ -9,8 +9,10 @@ public enum Frame {
     ///   - payload: of a control frame at most 125 bytes; what is beyond is left out.
     ///   - maskingKey: a client's (see ``FrameHeader/writeMasked(opcode:payloadLength:key:isFinal:into:)``); nil for a
     ///     server's frame.
+    ///   - isCompressed: the payload is, or begins, a compressed message (RFC 7692 section 6).
     public static func encode(
-        _ opcode: Opcode, payload: UnsafeRawBufferPointer, isFinal: Bool = true, maskingKey: UInt32? = nil
+        _ opcode: Opcode, payload: UnsafeRawBufferPointer, isFinal: Bool = true, maskingKey: UInt32? = nil,
+        isCompressed: Bool = false
     ) -> [UInt8] {
         let count = opcode.isControl ? min(payload.count, maxControlPayload) : payload.count
         let headerLength =
@@ -22,10 +24,12 @@ public enum Frame {
             body.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload[..<count]))
             if let maskingKey {
                 FrameHeader.writeMasked(
-                    opcode: opcode, payloadLength: count, key: maskingKey, isFinal: isFinal, into: bytes)
+                    opcode: opcode, payloadLength: count, key: maskingKey, isFinal: isFinal, isCompressed: isCompressed,
+                    into: bytes)
                 Masking.apply(maskingKey, to: body)
             } else {
-                FrameHeader.write(opcode: opcode, payloadLength: count, isFinal: isFinal, into: bytes)
+                FrameHeader.write(
+                    opcode: opcode, payloadLength: count, isFinal: isFinal, isCompressed: isCompressed, into: bytes)
             }
             initialized = headerLength + count
         }

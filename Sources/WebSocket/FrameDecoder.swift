@@ -30,6 +30,7 @@ public struct FrameDecoder: Sendable {
     }
 
     private let role: Role
+    private let takesCompressed: Bool
     private let maxMessageBytes: Int
 
     private var step = Step.opcode
@@ -41,6 +42,9 @@ public struct FrameDecoder: Sendable {
 
     private var message = Message.none
     private var messageBytes: UInt64 = 0
+    /// Whether the message that the last piece of data belongs to is compressed (RFC 7692 section 6): text is then not
+    /// checked, since only who restores it can.
+    public private(set) var isMessageCompressed = false
     private var text = UTF8Validator()
     /// The beginning of a control frame that was cut; empty, and without memory, at all other times.
     private var control: [UInt8] = []
@@ -48,7 +52,16 @@ public struct FrameDecoder: Sendable {
     /// - Parameter maxMessageBytes: how many payload bytes a message may have, over all its fragments; the first frame
     ///   header that says more is a violation, before any of its payload is read.
     public init(role: Role, maxMessageBytes: Int) {
+        self.init(role: role, maxMessageBytes: maxMessageBytes, takesCompressed: false)
+    }
+
+    /// - Parameters:
+    ///   - maxMessageBytes: as above; a compressed message may have an eighth more and 64 bytes, because what does not
+    ///     compress becomes longer. How long it is when restored is seen only by who restores it.
+    ///   - takesCompressed: permessage-deflate was agreed on: the first frame of a message may have RSV1 set.
+    public init(role: Role, maxMessageBytes: Int, takesCompressed: Bool) {
         self.role = role
+        self.takesCompressed = takesCompressed
         self.maxMessageBytes = max(maxMessageBytes, 0)
     }
 
@@ -96,6 +109,9 @@ public struct FrameDecoder: Sendable {
 
     // MARK: Header (section 5.2)
 
+    /// RSV1: this message is compressed (RFC 7692 section 6).
+    private static let compressedBit: UInt8 = 0x40
+
     private mutating func readHeader(_ byte: UInt8) -> Violation? {
         switch step {
         case .opcode:
@@ -121,17 +137,21 @@ public struct FrameDecoder: Sendable {
     }
 
     private mutating func readOpcode(_ byte: UInt8) -> Violation? {
-        guard byte & 0x70 == 0 else { return .reservedBits }
+        let reserved = byte & 0x70
+        guard reserved == 0 || (reserved == Self.compressedBit && takesCompressed) else { return .reservedBits }
         guard let opcode = Opcode(rawValue: byte & 0x0F) else { return .reservedOpcode(byte & 0x0F) }
         self.opcode = opcode
         isFinal = byte & 0x80 != 0
         switch opcode {
         case .close, .ping, .pong:
+            guard reserved == 0 else { return .misplacedCompression }
             guard isFinal else { return .fragmentedControlFrame }
         case .text, .binary:
             guard message == .none else { return .interruptedMessage }
             message = opcode == .text ? .text : .binary
+            isMessageCompressed = reserved != 0
         case .continuation:
+            guard reserved == 0 else { return .misplacedCompression }
             guard message != .none else { return .unexpectedContinuation }
         }
         step = .length
@@ -166,7 +186,7 @@ public struct FrameDecoder: Sendable {
     /// The length is known: the last moment to refuse a frame before its payload comes.
     private mutating func endLength() -> Violation? {
         if !opcode.isControl {
-            guard remaining <= UInt64(maxMessageBytes) - messageBytes else { return .messageTooBig }
+            guard remaining <= limit - messageBytes else { return .messageTooBig }
             messageBytes += remaining
         }
         switch role {
@@ -174,6 +194,11 @@ public struct FrameDecoder: Sendable {
         case .client: step = .payload
         }
         return nil
+    }
+
+    private var limit: UInt64 {
+        let limit = UInt64(maxMessageBytes)
+        return isMessageCompressed ? limit + limit / 8 + 64 : limit
     }
 
     // MARK: Payload (sections 5.4 to 5.6)
@@ -188,6 +213,7 @@ public struct FrameDecoder: Sendable {
             kind = .binary
         case .text:
             kind = .text
+            if isMessageCompressed { break }
             guard text.consume(piece), !endOfMessage || text.isComplete else { return fail(.invalidText) }
         }
         if endOfFrame { step = .opcode }

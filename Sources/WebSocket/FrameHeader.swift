@@ -16,14 +16,19 @@ public enum FrameHeader {
     }
 
     /// Writes a server's header at the start of `bytes`, which must have room for ``length(forPayload:)``.
-    /// - Parameter isFinal: false for a fragment that others follow.
+    /// - Parameters:
+    ///   - isFinal: false for a fragment that others follow.
+    ///   - isCompressed: the payload begins a compressed message (RSV1, RFC 7692 section 6).
     /// - Returns: the header's length.
     @inlinable
     @discardableResult
     public static func write(
-        opcode: Opcode, payloadLength: Int, isFinal: Bool = true, into bytes: UnsafeMutableRawBufferPointer
+        opcode: Opcode, payloadLength: Int, isFinal: Bool = true, isCompressed: Bool = false,
+        into bytes: UnsafeMutableRawBufferPointer
     ) -> Int {
-        write(opcode: opcode, payloadLength: payloadLength, isFinal: isFinal, maskBit: 0, into: bytes)
+        write(
+            opcode: opcode, payloadLength: payloadLength, isFinal: isFinal, isCompressed: isCompressed, maskBit: 0,
+            into: bytes)
     }
 
     /// Writes a client's header at the start of `bytes`, which must have room for ``maskedLength(forPayload:)``. The
@@ -32,9 +37,12 @@ public enum FrameHeader {
     /// - Returns: the header's length.
     @discardableResult
     public static func writeMasked(
-        opcode: Opcode, payloadLength: Int, key: UInt32, isFinal: Bool = true, into bytes: UnsafeMutableRawBufferPointer
+        opcode: Opcode, payloadLength: Int, key: UInt32, isFinal: Bool = true, isCompressed: Bool = false,
+        into bytes: UnsafeMutableRawBufferPointer
     ) -> Int {
-        let length = write(opcode: opcode, payloadLength: payloadLength, isFinal: isFinal, maskBit: 0x80, into: bytes)
+        let length = write(
+            opcode: opcode, payloadLength: payloadLength, isFinal: isFinal, isCompressed: isCompressed, maskBit: 0x80,
+            into: bytes)
         precondition(bytes.count >= length + 4, "the buffer has no room for the masking key")
         bytes.storeBytes(of: key.littleEndian, toByteOffset: length, as: UInt32.self)
         return length + 4
@@ -42,12 +50,13 @@ public enum FrameHeader {
 
     @inlinable
     static func write(
-        opcode: Opcode, payloadLength: Int, isFinal: Bool, maskBit: UInt8, into bytes: UnsafeMutableRawBufferPointer
+        opcode: Opcode, payloadLength: Int, isFinal: Bool, isCompressed: Bool, maskBit: UInt8,
+        into bytes: UnsafeMutableRawBufferPointer
     ) -> Int {
         let length = length(forPayload: payloadLength)
         // Raw buffers check their bounds in debug builds only; this one check makes the stores below sound in all.
         precondition(payloadLength >= 0 && bytes.count >= length, "the buffer has no room for the frame header")
-        bytes[0] = (isFinal ? 0x80 : 0) | opcode.rawValue
+        bytes[0] = (isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue
         switch length {
         case 2:
             bytes[1] = maskBit | UInt8(truncatingIfNeeded: payloadLength)

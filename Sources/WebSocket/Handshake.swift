@@ -65,14 +65,17 @@ public enum Handshake {
     }
 
     /// The answer to a handshake that was accepted (section 4.2.2, step 5), whole.
-    /// - Parameter accept: what ``validate(isGet:httpMinor:upgradeHasWebSocket:connectionHasUpgrade:versions:keys:)`` gave.
-    public static func response(accept: [UInt8]) -> [UInt8] {
+    /// - Parameters:
+    ///   - accept: what ``validate(isGet:httpMinor:upgradeHasWebSocket:connectionHasUpgrade:versions:keys:)`` gave.
+    ///   - extensions: the value of `Sec-WebSocket-Extensions`; nil where none was agreed on.
+    public static func response(accept: [UInt8], extensions: String? = nil) -> [UInt8] {
         let head: StaticString =
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         var bytes: [UInt8] = []
         bytes.reserveCapacity(head.utf8CodeUnitCount + accept.count + 4)
         head.withUTF8Buffer { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: accept)
+        if let extensions { bytes.append(contentsOf: "\r\nSec-WebSocket-Extensions: \(extensions)".utf8) }
         bytes.append(contentsOf: [13, 10, 13, 10])
         return bytes
     }

@@ -20,6 +20,8 @@ public enum HandshakeRefusal: String, Equatable, Sendable, Error, CaseIterable {
     case keyRepeated
     /// A key that is not base64 of 16 bytes.
     case keyInvalid
+    /// `Sec-WebSocket-Extensions` does not keep its grammar (section 9.1).
+    case extensionsMalformed
     /// This side has no SHA-1 to answer with; not the client's fault.
     case digestUnavailable
 
@@ -29,7 +31,7 @@ public enum HandshakeRefusal: String, Equatable, Sendable, Error, CaseIterable {
         case .methodNotGet: 405
         case .versionUnknown: 426
         case .httpTooOld, .upgradeMissing, .connectionMissing, .versionMissing, .versionRepeated, .keyMissing,
-            .keyRepeated, .keyInvalid:
+            .keyRepeated, .keyInvalid, .extensionsMalformed:
             400
         case .digestUnavailable: 500
         }
@@ -42,7 +44,7 @@ public enum HandshakeRefusal: String, Equatable, Sendable, Error, CaseIterable {
         case .methodNotGet: ("Allow", "GET")
         case .versionUnknown: ("Sec-WebSocket-Version", Handshake.version)
         case .httpTooOld, .upgradeMissing, .connectionMissing, .versionMissing, .versionRepeated, .keyMissing,
-            .keyRepeated, .keyInvalid, .digestUnavailable:
+            .keyRepeated, .keyInvalid, .extensionsMalformed, .digestUnavailable:
             nil
         }
     }
@@ -60,6 +62,7 @@ public enum HandshakeRefusal: String, Equatable, Sendable, Error, CaseIterable {
         case .keyMissing: "The Sec-WebSocket-Key header is missing."
         case .keyRepeated: "There is more than one Sec-WebSocket-Key header."
         case .keyInvalid: "The Sec-WebSocket-Key header is not base64 of 16 bytes."
+        case .extensionsMalformed: "The Sec-WebSocket-Extensions header is not a list of extensions."
         case .digestUnavailable: "The server's cryptography library has no SHA-1, so it cannot answer."
         }
     }

@@ -1,7 +1,9 @@
 /// Every way in which a peer's frames can be wrong; each fails the connection (RFC 6455 section 7.1.7).
 public enum Violation: Equatable, Sendable, Error {
-    /// RSV1, RSV2 or RSV3 is set and no extension was agreed (section 5.2).
+    /// RSV1, RSV2 or RSV3 is set and no extension that was agreed on gives it a meaning (section 5.2).
     case reservedBits
+    /// RSV1 on a frame that is not the first of a message (RFC 7692 section 6.1).
+    case misplacedCompression
     /// An opcode that is not given out: 3–7 or 11–15 (section 5.2).
     case reservedOpcode(UInt8)
     /// A client's frame without a mask (section 5.1).
@@ -24,6 +26,9 @@ public enum Violation: Equatable, Sendable, Error {
     case messageTooBig
     /// Text that is not UTF-8 (section 8.1).
     case invalidText
+    /// A compressed message that cannot be restored. RFC 7692 names no code for it; 1007, data that is not what it says,
+    /// is what others send.
+    case corruptCompression
     /// A close frame of one byte: half a status code (section 5.5.1).
     case truncatedCloseCode
     /// A status code that may not be on the wire (section 7.4).
@@ -34,19 +39,21 @@ public enum Violation: Equatable, Sendable, Error {
     /// The status code of the close frame to answer with.
     public var closeCode: CloseCode {
         switch self {
-        case .reservedBits, .reservedOpcode, .unmaskedFrame, .maskedFrame, .fragmentedControlFrame,
+        case .reservedBits, .misplacedCompression, .reservedOpcode, .unmaskedFrame, .maskedFrame,
+            .fragmentedControlFrame,
             .oversizedControlFrame, .unexpectedContinuation, .interruptedMessage, .nonMinimalLength,
             .lengthOutOfRange, .truncatedCloseCode, .invalidCloseCode:
             .protocolError
         case .messageTooBig: .messageTooBig
-        case .invalidText, .invalidCloseReason: .invalidPayload
+        case .invalidText, .corruptCompression, .invalidCloseReason: .invalidPayload
         }
     }
 
     /// One sentence for the close frame (at most 123 bytes) and the log. Holds none of the peer's bytes.
     public var reason: String {
         switch self {
-        case .reservedBits: "A reserved bit is set, but no extension was agreed."
+        case .reservedBits: "A reserved bit is set that no agreed extension gives a meaning."
+        case .misplacedCompression: "Only the first frame of a message may be marked as compressed."
         case .reservedOpcode(let opcode): "Opcode \(opcode) is reserved."
         case .unmaskedFrame: "A client's frame must be masked."
         case .maskedFrame: "A server's frame must not be masked."
@@ -58,6 +65,7 @@ public enum Violation: Equatable, Sendable, Error {
         case .lengthOutOfRange: "A payload length must be below 2^63."
         case .messageTooBig: "The message is too big."
         case .invalidText: "A text message is not valid UTF-8."
+        case .corruptCompression: "A compressed message cannot be restored."
         case .truncatedCloseCode: "A close frame must not have a payload of one byte."
         case .invalidCloseCode(let code): "The close code \(code) must not be sent."
         case .invalidCloseReason: "The close reason is not valid UTF-8."

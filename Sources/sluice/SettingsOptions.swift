@@ -138,6 +138,7 @@ struct ConnectionOptions: SettingsOptions {
     @Option(key: "handshakeTimeoutMs") var handshakeTimeoutMs: Override?
     @Option(key: "maxRequestHeadBytes") var maxRequestHeadBytes: Override?
     @Option(key: "maxClientMessageBytes") var maxClientMessageBytes: Override?
+    @Option(key: "compression") var compression: Override?
     @Option(key: "drainMs") var drainMs: Override?
 }
 

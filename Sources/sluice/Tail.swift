@@ -7,7 +7,8 @@ import Glibc
 struct Tail: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch a channel: print each event as it comes.",
-        usage: "sluice tail --channel <name> [--last-id <id>] [--sse] [--url <url>] [--count <n>] [--config <path>]",
+        usage:
+            "sluice tail --channel <name> [--last-id <id>] [--sse | --compress] [--url <url>] [--count <n>] [--config <path>]",
         discussion: """
             A WebSocket client of the gateway, or with --sse one of its event stream. Each event is one line of JSON on standard output; what becomes of the \
             connection is told on standard error. When the connection is lost it is made again, with the ID of the \
@@ -33,6 +34,9 @@ struct Tail: ParsableCommand {
 
     @Flag(help: "Watch by server-sent events (GET /events) instead of a WebSocket.")
     var sse = false
+
+    @Flag(help: "Offer the gateway compression of a WebSocket's messages; it takes that up if \"compression\" is true.")
+    var compress = false
 
     @Option(
         help: ArgumentHelp(
@@ -64,6 +68,9 @@ struct Tail: ParsableCommand {
         if let token, !token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") }) || token.isEmpty {
             throw CommandFailure("--token is not a token; letters, digits, \"-\", \"_\" and two dots were expected.")
         }
+        if compress, sse {
+            throw CommandFailure("--compress is for a WebSocket; it was expected without --sse.")
+        }
         let start = try lastID.map(Self.parse)
         let (settings, _) = try configuration.load(ignoring: token == nil ? [] : ["jwtSecret"])
 
@@ -80,7 +87,8 @@ struct Tail: ParsableCommand {
         }
         let client = TailClient(
             url: try url.map { try GatewayURL($0, transport) } ?? url(of: settings), credentials: credentials,
-            cookieName: settings.jwtCookieName, caFile: caFile, waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
+            cookieName: settings.jwtCookieName, offersCompression: compress, caFile: caFile,
+            waiter: try Waiter(endedBy: [SIGINT, SIGTERM]))
         try client.run(after: start, count: count)
     }
 

@@ -28,6 +28,7 @@ final class TailClient {
     private let credentials: Credentials
     private let cookieName: String
     private let caFile: String?
+    private let offersCompression: Bool
     let waiter: Waiter
     private var tls: TLSClientContext?
     /// Where the next connection goes on.
@@ -42,6 +43,8 @@ final class TailClient {
     private static let leastPauseMilliseconds: Int64 = 100
     /// A gateway that drains for ten minutes asks for about as much; more is not believed.
     private static let mostRetryMilliseconds: Int64 = 660_000
+    /// Far above any event; a server that says it sends more is not believed.
+    private static let maxMessageBytes = 64 << 20
     /// Connecting, TLS and the opening handshake together.
     private static let openMilliseconds: Int64 = 10_000
     /// A connection that lived so long was a good one: the next wait is short again.
@@ -52,11 +55,15 @@ final class TailClient {
     private static let pongMilliseconds: Int64 = 10_000
     private static let writeMilliseconds: Int64 = 10_000
 
-    init(url: GatewayURL, credentials: Credentials, cookieName: String, caFile: String? = nil, waiter: Waiter) {
+    init(
+        url: GatewayURL, credentials: Credentials, cookieName: String, offersCompression: Bool, caFile: String? = nil,
+        waiter: Waiter
+    ) {
         self.caFile = caFile
         self.url = url
         self.credentials = credentials
         self.cookieName = cookieName
+        self.offersCompression = offersCompression
         self.waiter = waiter
     }
 
@@ -88,20 +95,21 @@ final class TailClient {
 
     private func follow() -> End {
         do throws(WaitError) {
-            let stream: ClientStream
-            let early: [UInt8]
+            let opened: Opened
             switch try open() {
-            case .success(let opened): (stream, early) = opened
+            case .success(let value): opened = value
             case .failure(let end): return end
             }
             let openedAt = MonotonicTime.now()
             defer {
                 if MonotonicTime.now().milliseconds(since: openedAt) >= Self.goodMilliseconds { backoff.reset() }
             }
-            StandardError.write("Connected to \(url.text)\(lastID.map { ", after \($0)" } ?? "").")
+            StandardError.write(
+                "Connected to \(url.text)\(lastID.map { ", after \($0)" } ?? "")"
+                    + "\(opened.deflate == nil ? "" : ", with compression").")
             switch url.transport {
-            case .webSocket: return follow(webSocket: stream, early)
-            case .eventStream: return follow(eventStream: stream, early)
+            case .webSocket: return follow(webSocket: opened)
+            case .eventStream: return follow(eventStream: opened.stream, opened.early)
             }
         } catch {
             return end(error)
@@ -116,8 +124,16 @@ final class TailClient {
         }
     }
 
+    private struct Opened {
+        let stream: ClientStream
+        /// Bytes that came with the answer's head.
+        let early: [UInt8]
+        /// What was agreed on for a WebSocket's messages.
+        var deflate: PerMessageDeflate?
+    }
+
     private enum Opening {
-        case success((ClientStream, early: [UInt8]))
+        case success(Opened)
         case failure(End)
     }
 
@@ -144,7 +160,9 @@ final class TailClient {
             case .webSocket:
                 ClientHandshake.request(
                     host: url.authority, target: url.target(lastID: lastID?.description), key: key,
-                    fields: [(name: "Cookie", value: cookie)])
+                    fields: [(name: "Cookie", value: cookie)]
+                        + (offersCompression
+                            ? [(name: "Sec-WebSocket-Extensions", value: PerMessageDeflate.name)] : []))
             case .eventStream:
                 eventStreamRequest(cookie: cookie)
             }
@@ -154,9 +172,13 @@ final class TailClient {
             let body = answer.bodyText(from: stream, until: deadline)
             return .failure(refusal(answer, body))
         }
+        var opened = Opened(stream: stream, early: answer.rest)
         switch url.transport {
         case .webSocket:
-            if let breach = answer.webSocketBreach(key: key) {
+            switch answer.webSocketOpening(key: key, offersCompression: offersCompression) {
+            case .opened(let deflate):
+                opened.deflate = deflate
+            case .refused(let breach):
                 return .failure(.refused(CommandFailure("\(url.text) is no WebSocket server: \(breach.reason)")))
             }
         case .eventStream:
@@ -164,7 +186,7 @@ final class TailClient {
                 return .failure(.refused(CommandFailure("\(url.text) is no event stream.")))
             }
         }
-        return .success((stream, early: answer.rest))
+        return .success(opened)
     }
 
     private func secure() throws(WaitError) -> ClientStream.TLS? {
@@ -199,24 +221,27 @@ final class TailClient {
 
     // MARK: Frames
 
-    private func follow(webSocket stream: ClientStream, _ early: [UInt8]) -> End {
-        let end = receive(from: stream, early)
+    private func follow(webSocket opened: Opened) -> End {
+        let end = receive(from: opened)
         switch end {
-        case .complete, .interrupted: bidFarewell(stream)
+        case .complete, .interrupted: bidFarewell(opened.stream)
         case .lost, .refused: break
         }
         return end
     }
 
-    /// Takes frames until the connection ends. - Parameter early: bytes that came with the answer's head.
-    private func receive(from stream: ClientStream, _ early: [UInt8]) -> End {
-        var messages = MessageReader()
-        var input = early
+    /// Takes frames until the connection ends.
+    private func receive(from opened: Opened) -> End {
+        let stream = opened.stream
+        var messages = MessageAssembler(
+            role: .client, maxMessageBytes: Self.maxMessageBytes, deflate: opened.deflate)
+        var input = opened.early
         var isPinged = false
         do throws(WaitError) {
             while true {
-                for message in messages.read(input) {
-                    if let end = try take(message, stream) { return end }
+                var consumed = 0
+                while let received = input.withUnsafeMutableBytes({ messages.next($0, consumed: &consumed) }) {
+                    if let end = try take(received, stream) { return end }
                 }
                 let patience = isPinged ? Self.pongMilliseconds : Self.silenceMilliseconds
                 do throws(WaitError) {
@@ -236,13 +261,15 @@ final class TailClient {
     }
 
     /// What a message comes to; nil: go on.
-    private func take(_ message: MessageReader.Message, _ stream: ClientStream) throws(WaitError) -> End? {
-        switch message {
-        case .event(let json):
+    private func take(_ received: MessageAssembler.Received, _ stream: ClientStream) throws(WaitError) -> End? {
+        switch received {
+        case .message(_, let json):
             if let id = EventID.last(in: json) { lastID = id }
             return print(json)
         case .ping(let payload):
             try send(.pong, payload, stream)
+            return nil
+        case .pong:
             return nil
         case .close(let code, let reason):
             // Section 5.5.1 of RFC 6455: a close is answered with the same code. Whether it arrives does not matter.

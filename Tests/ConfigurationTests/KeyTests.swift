@@ -34,9 +34,9 @@ struct KeyTests {
             ("redis.sentinelPassword", "REDIS_SENTINEL_PASSWORD"),
             ("replayRecentMs", "REPLAY_RECENT_MS"), ("producerSkewMs", "PRODUCER_SKEW_MS"),
             ("handshakeTimeoutMs", "HANDSHAKE_TIMEOUT_MS"), ("maxRequestHeadBytes", "MAX_REQUEST_HEAD_BYTES"),
-            ("maxClientMessageBytes", "MAX_CLIENT_MESSAGE_BYTES"), ("drainMs", "DRAIN_MS"),
-            ("historyBytes", "HISTORY_BYTES"), ("metricsPort", "METRICS_PORT"), ("logFormat", "LOG_FORMAT"),
-            ("statsd.reportIntervalMs", "STATSD_REPORT_INTERVAL_MS"),
+            ("maxClientMessageBytes", "MAX_CLIENT_MESSAGE_BYTES"), ("compression", "COMPRESSION"),
+            ("drainMs", "DRAIN_MS"), ("historyBytes", "HISTORY_BYTES"), ("metricsPort", "METRICS_PORT"),
+            ("logFormat", "LOG_FORMAT"), ("statsd.reportIntervalMs", "STATSD_REPORT_INTERVAL_MS"),
         ])
     func variable(path: String, variable: String) {
         #expect(Key.named(path)?.environmentVariable == variable)
@@ -71,8 +71,9 @@ struct KeyTests {
             ("gcChannelsIntervalMs", "120000"), ("allowedOrigins", "[]"), ("maxConnectionsPerChannel", "0"),
             ("maxTotalConnections", "0"), ("closeOnTokenExpiry", "true"), ("replayRecentMs", "0"),
             ("producerSkewMs", "1000"), ("handshakeTimeoutMs", "10000"), ("maxRequestHeadBytes", "16384"),
-            ("maxClientMessageBytes", "4096"), ("drainMs", "5000"), ("historyBytes", "67108864"),
-            ("metricsPort", "0"), ("logFormat", "\"text\""), ("statsd.reportIntervalMs", "10000"),
+            ("maxClientMessageBytes", "4096"), ("compression", "false"), ("drainMs", "5000"),
+            ("historyBytes", "67108864"), ("metricsPort", "0"), ("logFormat", "\"text\""),
+            ("statsd.reportIntervalMs", "10000"),
         ])
     func defaults(path: String, json: String) {
         #expect(Key.named(path)?.defaultJSON == json)

@@ -68,17 +68,19 @@ struct CommandLineTests {
         }
     }
 
-    @Test("tail prints each event once, across a restart of the gateway", arguments: [[], ["--sse"]])
+    @Test("tail prints each event once, across a restart of the gateway", arguments: [[], ["--sse"], ["--compress"]])
     func tailAcrossRestart(flags: [String]) throws {
         let redis = try RedisProcess(persistent: true)
         let port = try freePort()
-        let environment = RestartTests.environment(redis, port)
+        var environment = RestartTests.environment(redis, port)
+        if flags == ["--compress"] { environment["COMPRESSION"] = "true" }
         var gateway = try SluiceProcess(["serve"], environment: environment)
         try gateway.waitUntilReady(port: port)
         let tail = try SluiceProcess(["tail", "--channel", "alpha", "--count", "6"] + flags, environment: environment)
         try eventually("tail is connected") { tail.standardError.contains("Connected") }
         for number in 0..<3 { try redis.publish("alpha", sampleEvent("alpha", "job-\(number)")) }
         try eventually("tail has seen them") { tail.lines.count == 3 }
+        #expect(tail.standardError.contains("with compression") == (flags == ["--compress"]))
         gateway.kill(SIGKILL)
         _ = try gateway.exitStatus()
         for number in 3..<6 { try redis.publish("alpha", sampleEvent("alpha", "job-\(number)")) }

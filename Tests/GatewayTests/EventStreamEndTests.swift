@@ -138,7 +138,7 @@ struct EventStreamEndTests {
     @Test("wherever a write stops, what is kept is the rest of that event", arguments: Encoding.allCases)
     func remainders(encoding: Encoding) throws {
         let batch = batch([10, 5000, 10])
-        var gather = Gather()
+        var gather = Gather(deflated: DeflatedEvents())
         gather.removeAll(for: encoding)
         for index in 0..<3 { gather.add(batch, index) }
         let whole = bytes(gather)

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// The built `sluice`, run as a process of its own.
+/// A program of this package, run as a process of its own: `sluice`, unless another is named.
 public final class SluiceProcess {
     private let process = Process()
     private let output: URL
@@ -8,12 +8,12 @@ public final class SluiceProcess {
     private let directory: URL
 
     /// The binary that was built with the running tests: it lies beside their bundle, wherever that was built.
-    public static func binary() throws -> String {
+    public static func binary(_ name: String = "sluice") throws -> String {
         let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
         for line in maps.split(separator: "\n") {
             guard let start = line.firstIndex(of: "/"), line.hasSuffix(".xctest") else { continue }
             let bundle = URL(fileURLWithPath: String(line[start...]))
-            return bundle.deletingLastPathComponent().appendingPathComponent("sluice").path
+            return bundle.deletingLastPathComponent().appendingPathComponent(name).path
         }
         throw Failure("the path of the tests' own bundle was not found in /proc/self/maps")
     }
@@ -21,7 +21,9 @@ public final class SluiceProcess {
     /// - Parameters:
     ///   - environment: added to a nearly empty one, so that nothing of the machine's leaks in.
     ///   - directory: where it runs.
-    public init(_ arguments: [String], environment: [String: String] = [:], directory: URL? = nil) throws {
+    public init(
+        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, program: String = "sluice"
+    ) throws {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sluice-process-" + UUID().uuidString.prefix(8))
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
@@ -29,7 +31,7 @@ public final class SluiceProcess {
         output = scratch.appendingPathComponent("output")
         errors = scratch.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
-        process.executableURL = URL(fileURLWithPath: try Self.binary())
+        process.executableURL = URL(fileURLWithPath: try Self.binary(program))
         process.arguments = arguments
         var variables = environment
         variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]

@@ -5,6 +5,7 @@
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case httpHead = "http-head"
     case webSocket = "websocket"
+    case compressedMessages = "compressed-messages"
     case eventStream = "event-stream"
     case token
     case tokenClaims = "token-claims"
@@ -18,6 +19,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .httpHead: HTTPHeadFuzzing.finding(in: input)
         case .webSocket: WebSocketFuzzing.finding(in: input)
+        case .compressedMessages: CompressedMessageFuzzing.finding(in: input)
         case .eventStream: EventStreamFuzzing.finding(in: input)
         case .token: TokenFuzzing.finding(inToken: input)
         case .tokenClaims: TokenFuzzing.finding(inClaims: input)
