@@ -26,7 +26,10 @@ public final class Gateway: Sendable {
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
     ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
     ///     blocked in the calling thread (``blockSignals()``).
-    public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
+    ///   - onDrain: called once when a signal begins the drain, on a loop's thread; must not block.
+    public init(
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, onDrain: (@Sendable () -> Void)? = nil
+    ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
         let listeners = try Self.listen(settings, count: count)
@@ -46,7 +49,8 @@ public final class Gateway: Sendable {
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
+                try Self.handleSignals(
+                    on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger, onDrain: onDrain)
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -118,7 +122,8 @@ public final class Gateway: Sendable {
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger,
+        onDrain: (@Sendable () -> Void)?
     ) throws(SystemError) {
         var received = 0
         try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
@@ -127,6 +132,7 @@ public final class Gateway: Sendable {
                 logger.notice("a second signal: ending at once")
                 exit(0)
             }
+            onDrain?()
             drain(mailboxes, milliseconds: drainMs, logger)
         }
     }

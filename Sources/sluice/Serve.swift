@@ -47,7 +47,12 @@ struct Serve: ParsableCommand {
         let limit = raiseDescriptorLimit()
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
-        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true)
+        let manager = ServiceManager.ofThisProcess(logger)
+        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true) {
+            manager?.tell("STOPPING=1\nSTATUS=Draining", waits: false)
+        }
+        manager?.tell("READY=1\nSTATUS=Serving on port \(gateway.port)")
+        manager?.feedWatchdog(of: gateway, logger)
         gateway.wait()
         logger.info("stopped")
     }
@@ -57,10 +62,11 @@ extension Gateway {
     /// Opens the port and starts the gateway.
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
-        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool
+        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
+        onDrain: (@Sendable () -> Void)? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
-            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals)
+            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals, onDrain: onDrain)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(
