@@ -10,7 +10,7 @@ SLUICE := .build/release/sluice
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
-	@echo "make test     run all tests; CONFIGURATION=release: those of an optimised build"
+	@echo "make test     run all tests; CONFIGURATION=release: of an optimised build; ARGS: for swift test"
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
@@ -28,13 +28,14 @@ build:
 	swift build $(CONFIGURATION_FLAGS) --product sluice
 
 # CONFIGURATION=release tests what users run. Its tests look into modules too, which a release build must be told to allow.
+# ARGS go to `swift test`.
 CONFIGURATION ?= debug
 TEST_FLAGS := -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswiftc -enable-testing)
 
 test:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
 	swift build $(TEST_FLAGS) --build-tests --explicit-target-dependency-import-check error
-	swift test $(TEST_FLAGS) --skip-build
+	swift test $(TEST_FLAGS) --skip-build $(ARGS)
 
 SOAK_SECONDS ?= 600
 soak:

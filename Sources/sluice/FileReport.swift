@@ -30,6 +30,7 @@ enum FileReport {
         case .readAs(let value): return "read as \(shown(value))"
         case .overridden(let source, let value): return "\(source) goes before it: \(shown(value))"
         case .withoutEffect: return Key.named(member.path).map { lowercasedFirst($0.help) } ?? ""
+        case .absent("null"): return "taken: null"
         case .absent(let value): return "null, so the default counts: \(shown(value))"
         case .refused: return "wrong (see below)"
         case .unknown(let nearest):
