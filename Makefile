@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 SLUICE := .build/release/sluice
 
-.PHONY: help run build built image test soak faults bench man completions install uninstall lint format clean
+.PHONY: help run build built image test soak faults bench fuzz sanitize man completions install uninstall lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
@@ -14,6 +14,8 @@ help:
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
+	@echo "make fuzz     feed each parser for FUZZ_SECONDS (60) with what libFuzzer thinks of"
+	@echo "make sanitize all tests under AddressSanitizer, then under ThreadSanitizer"
 	@echo "make image    build the container image, sluice (needs Docker)"
 	@echo "make install  what make build made, with man page, completions and systemd unit, under PREFIX (/usr/local)"
 	@echo "make lint     check the format of the sources"
@@ -57,6 +59,13 @@ bench:
 	swift build $(CONFIGURATION_FLAGS) --product sluice-bench
 	$(MAKE) -C Benchmarks/yardstick
 	@scripts/bench $(ARGS)
+
+# ARGS names targets.
+fuzz:
+	@scripts/install-packages libssl-dev libhiredis-dev pkg-config
+	SLUICE_FUZZ=1 swift build -c release --product sluice-fuzz --scratch-path .build/fuzz \
+		--sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
+	@scripts/fuzz $(ARGS)
 
 image:
 	docker build -f docker/Dockerfile -t sluice .
