@@ -3,18 +3,21 @@
 
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
+SLUICE := .build/release/sluice
 
-.PHONY: help run build test soak faults bench fuzz sanitize lint format clean
+.PHONY: help run build built image test soak faults bench fuzz sanitize man completions install uninstall lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
-	@echo "make test     run all tests"
+	@echo "make test     run all tests; CONFIGURATION=release: of an optimised build; ARGS: for swift test"
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
 	@echo "make fuzz     feed each parser for FUZZ_SECONDS (60) with what libFuzzer thinks of"
 	@echo "make sanitize all tests under AddressSanitizer, then under ThreadSanitizer"
+	@echo "make image    build the container image, sluice (needs Docker)"
+	@echo "make install  what make build made, with man page, completions and systemd unit, under PREFIX (/usr/local)"
 	@echo "make lint     check the format of the sources"
 	@echo "make format   format the sources"
 	@echo "make clean    remove what was built"
@@ -26,10 +29,15 @@ build:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build $(CONFIGURATION_FLAGS) --product sluice
 
+# CONFIGURATION=release tests what users run. Its tests look into modules too, which a release build must be told to allow.
+# ARGS go to `swift test`.
+CONFIGURATION ?= debug
+TEST_FLAGS := -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswiftc -enable-testing)
+
 test:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
-	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build
+	swift build $(TEST_FLAGS) --build-tests --explicit-target-dependency-import-check error
+	swift test $(TEST_FLAGS) --skip-build $(ARGS)
 
 SOAK_SECONDS ?= 600
 soak:
@@ -58,6 +66,46 @@ fuzz:
 	SLUICE_FUZZ=1 swift build -c release --product sluice-fuzz --scratch-path .build/fuzz \
 		--sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
 	@scripts/fuzz $(ARGS)
+
+image:
+	docker build -f docker/Dockerfile -t sluice .
+
+# What follows takes the program that make build made, so that none of it needs Swift: sudo make install finds no other.
+
+PREFIX ?= /usr/local
+# systemd reads this one for /usr/local too; a package says /lib/systemd/system.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS = $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
+
+built:
+	@test -x $(SLUICE) || { echo "There is no $(SLUICE); run make build first." >&2; exit 1; }
+
+man: built
+	@mkdir -p .build/share
+	scripts/manual $(SLUICE) > .build/share/sluice.1
+
+completions: built
+	@mkdir -p .build/share
+	for shell in bash zsh fish; do \
+	    $(SLUICE) --generate-completion-script $$shell > .build/share/sluice.$$shell || exit 1; done
+
+install: built man completions
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(BASH_COMPLETIONS)" \
+	    "$(DESTDIR)$(ZSH_COMPLETIONS)" "$(DESTDIR)$(FISH_COMPLETIONS)" "$(DESTDIR)$(UNITDIR)"
+	install -m 755 $(SLUICE) "$(DESTDIR)$(PREFIX)/bin/sluice"
+	install -m 644 .build/share/sluice.1 "$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1"
+	install -m 644 .build/share/sluice.bash "$(DESTDIR)$(BASH_COMPLETIONS)/sluice"
+	install -m 644 .build/share/sluice.zsh "$(DESTDIR)$(ZSH_COMPLETIONS)/_sluice"
+	install -m 644 .build/share/sluice.fish "$(DESTDIR)$(FISH_COMPLETIONS)/sluice.fish"
+	sed 's|@BINDIR@|$(PREFIX)/bin|' docker/systemd/sluice.service > .build/share/sluice.service
+	install -m 644 .build/share/sluice.service "$(DESTDIR)$(UNITDIR)/sluice.service"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/sluice" "$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1" \
+	    "$(DESTDIR)$(BASH_COMPLETIONS)/sluice" "$(DESTDIR)$(ZSH_COMPLETIONS)/_sluice" \
+	    "$(DESTDIR)$(FISH_COMPLETIONS)/sluice.fish" "$(DESTDIR)$(UNITDIR)/sluice.service"
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -105,6 +105,8 @@ public struct LoadResult: Sendable {
     public let problems: [Problem]
     /// Warnings and notices, problems or not.
     public let warnings: [Warning]
+    /// The members of the file in its order, objects taken apart; none without a file that could be read.
+    public let fileMembers: [FileMember]
     let sources: [String: Source]
 
     /// Where the value of the key at `path` came from: the last source that set it.

@@ -22,7 +22,7 @@ extension Settings {
         }
         return LoadResult(
             settings: problems.isEmpty ? loader.settings : nil, problems: problems, warnings: loader.warnings,
-            sources: loader.sources)
+            fileMembers: loader.fileMembers, sources: loader.sources)
     }
 }
 
@@ -32,6 +32,12 @@ private struct Loader {
     var problems: [Problem] = []
     var warnings: [Warning] = []
     var sources: [String: Source] = [:]
+    private var members: [ReadMember] = []
+
+    /// The file's members, judged now that all is read.
+    var fileMembers: [FileMember] {
+        members.map { $0.member(in: settings, source: source(of: $0.path), problems: problems) }
+    }
 
     /// The key's path of `jwtAlgorithms[1]`: what stands before the bracket.
     static func path(_ key: String) -> String {
@@ -70,12 +76,13 @@ private struct Loader {
                 warnings.append(Warning(.repeatedKey, path, source, message))
             }
             if isPlain, let key = Key.named(path) {
-                if member.value != .null { assign(.json(member.value), to: key, from: source) }
+                read(member.value, of: key, from: source)
             } else if isPlain, let names = Key.groups[path] {
                 switch member.value {
                 case .object(let members): read(members, under: path + ".", from: source)
                 case .null: break
                 case .boolean, .number, .string, .array:
+                    record(path, .refused)
                     // The value is not shown: a Redis URL put here may hold a password.
                     problems.append(
                         Problem(
@@ -88,9 +95,22 @@ private struct Loader {
                     case (false, .some): "write it as an object within an object."
                     default: nearestKey(to: path).map { "did you mean \(quoted($0))?" }
                     }
+                record(path, .unknown(nearest: isPlain ? nearestKey(to: path) : nil))
                 warnUnknown(.unknownKey, path, source, "\(quoted(shortened(path))) is not a known key", advice)
             }
         }
+    }
+
+    private mutating func read(_ value: JSONValue, of key: Key, from source: Source) {
+        guard value != .null else { return record(key.path, .null) }
+        let isGood = assign(.json(value), to: key, from: source)
+        record(key.path, isGood ? .assigned(key.shownValue(in: settings)) : .refused)
+    }
+
+    /// Of two members with one name the later counts.
+    private mutating func record(_ path: String, _ outcome: ReadMember.Outcome) {
+        members.removeAll { $0.path == path }
+        members.append(ReadMember(path: path, outcome: outcome))
     }
 
     private mutating func warnUnknown(
@@ -138,12 +158,16 @@ private struct Loader {
         }
     }
 
-    private mutating func assign(_ raw: RawValue, to key: Key, from source: Source) {
+    /// False when the value was not taken; a problem says why.
+    @discardableResult
+    private mutating func assign(_ raw: RawValue, to key: Key, from source: Source) -> Bool {
         sources[key.path] = source
-        for finding in key.assign(raw, to: &settings) {
+        let findings = key.assign(raw, to: &settings)
+        for finding in findings {
             problems.append(
                 Problem(key: finding.key, source: source, found: finding.found, expected: finding.expected))
         }
+        return findings.isEmpty
     }
 
     /// The URL of Redis goes before the single keys of its own source and of those before it: whoever sets one later

@@ -70,6 +70,15 @@ public enum SocketAddress: Sendable, Hashable, CustomStringConvertible {
         return .local(UnixSocketPath(bytes: bytes))
     }
 
+    /// The address of the Unix socket of this name in the abstract namespace (unix(7)), which has no file. Fails with
+    /// `ENAMETOOLONG` when the name has more than 107 bytes.
+    public static func abstract(name: String) throws(SystemError) -> SocketAddress {
+        guard name.utf8.count < UnixSocketPath.maxBytes + 1 else {
+            throw SystemError(operation: "abstract Unix socket \(name)", code: ENAMETOOLONG)
+        }
+        return .local(UnixSocketPath(bytes: [0] + name.utf8))
+    }
+
     /// The address written as an IPv4 or IPv6 literal, without brackets or scope; `nil` for everything else.
     public init?(literal: String, port: UInt16) {
         var four = in_addr()

@@ -30,9 +30,11 @@ public final class Gateway: Sendable {
     ///   - source: where ``reload()`` finds the settings of then; nil: it reads the files that `settings` name.
     ///   - environment: the process's variables, for the tags that Datadog's (`DD_ENV` and so on) stand for.
     ///   - toggleDebug: called on a loop's thread.
+    ///   - onDrain: called once when a signal begins the drain, on a loop's thread; must not block.
     public init(
         settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil,
-        environment: [String: String] = [:], toggleDebug: (@Sendable () -> Void)? = nil
+        environment: [String: String] = [:], toggleDebug: (@Sendable () -> Void)? = nil,
+        onDrain: (@Sendable () -> Void)? = nil
     ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(
@@ -62,7 +64,8 @@ public final class Gateway: Sendable {
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger)
+                try Self.handleSignals(
+                    on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger, onDrain: onDrain)
                 try Signals.deliver([SIGUSR1], on: loops[0].events) { _ in toggleDebug?() }
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
@@ -144,7 +147,8 @@ public final class Gateway: Sendable {
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ reloader: Reloader, _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ reloader: Reloader, _ logger: Logger,
+        onDrain: (@Sendable () -> Void)?
     ) throws(SystemError) {
         try Signals.deliver([SIGHUP], on: loop) { _ in
             logger.info("reloading")
@@ -157,6 +161,7 @@ public final class Gateway: Sendable {
                 logger.notice("a second signal: ending at once")
                 exit(0)
             }
+            onDrain?()
             drain(mailboxes, milliseconds: drainMs, logger)
         }
     }

@@ -7,24 +7,44 @@ import RedisStreams
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check the configuration, the keys of tokens and the way to Redis, and say what was found.",
-        usage: "sluice check [--config <path>] [<settings as for serve>]",
+        usage: """
+            sluice check [--config <path>] [<settings as for serve>]
+            sluice check --health <url>
+            """,
         discussion: """
             Takes the same file, environment and flags as serve (see `sluice serve --help`). Ends with status 0 if the gateway would start and \
             find its Redis; with 1, and a sentence for each thing that is wrong, if not. Keys that are not known are \
-            wrong here (serve only warns of them). Secrets are never printed.
+            wrong here (serve only warns of them). What becomes of each key of the file is told line by line, that of \
+            the Node server too. Secrets are never printed.
+
+            With --health it asks a running gateway instead: status 0 if it answers 2xx, else 1. Where only a path is \
+            given, the gateway is the one of this machine's settings.
 
             For example:
 
               sluice check --config /etc/sluice/config.json
+              sluice check --health http://127.0.0.1:8080/health
+              sluice check --health /ready
             """)
 
     @OptionGroup var configuration: ConfigurationOption
     @OptionGroup(visibility: .hidden) var options: AllSettingsOptions
+    @Option(
+        help: ArgumentHelp("Ask the gateway at this address whether all is well, and nothing else.", valueName: "url"))
+    var health: String?
 
     func run() throws {
-        let (settings, loaded) = try configuration.load(options.overrides)
-        for warning in loaded.warnings {
-            if warning.isNotice { StandardOutput.write("Note: \(warning)") } else { StandardError.write("\(warning)") }
+        if let health {
+            StandardOutput.write(try HealthProbe(health, local: place).run())
+            return
+        }
+        let loaded = configuration.read(options.overrides)
+        for line in FileReport.lines(of: loaded, file: configuration.name) { StandardOutput.write(line) }
+        let settings = try configuration.settings(of: loaded)
+        for warning in loaded.warnings where !warning.isNotice { StandardError.write("\(warning)") }
+        // The report has those of the file.
+        for notice in loaded.warnings where notice.isNotice && !notice.source.isFile {
+            StandardOutput.write("Note: \(notice)")
         }
         if !loaded.hasUnknownKeys { StandardOutput.write("Configuration: valid, from \(Self.sources(of: loaded)).") }
 
@@ -51,6 +71,12 @@ struct Check: ParsableCommand {
             throw CommandFailure("The configuration has keys that are not known (see above).")
         }
         StandardOutput.write("All is well.")
+    }
+
+    /// Where the gateway of these settings listens. A missing secret is its own affair.
+    private func place() throws -> (host: String, port: UInt16) {
+        let settings = try configuration.load(options.overrides, ignoring: ["jwtSecret"]).settings
+        return (settings.localHost, settings.port)
     }
 
     /// Every place that a value came from.
@@ -140,5 +166,11 @@ struct Check: ParsableCommand {
         guard case .string(let bytes) = reply else { return nil }
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         return lines.first { $0.hasPrefix("redis_version:") }.map { printable(String($0.dropFirst(14))) }
+    }
+}
+
+extension Source {
+    fileprivate var isFile: Bool {
+        if case .file = self { true } else { false }
     }
 }

@@ -14,6 +14,9 @@ struct ConfigurationOption: ParsableArguments {
 
     static let defaultPath = "config.json"
 
+    /// The file as messages name it.
+    var name: String { path ?? Self.defaultPath }
+
     var file: FileSource { path.map { .required(path: $0) } ?? .ifPresent(path: Self.defaultPath) }
 
     /// Loads the settings; warnings are left to the caller.
@@ -22,8 +25,17 @@ struct ConfigurationOption: ParsableArguments {
     func load(
         _ overrides: [Override] = [], ignoring: Set<String> = []
     ) throws(CommandFailure) -> (settings: Settings, result: LoadResult) {
-        let result = Settings.load(
-            file: file, environment: Self.environment, overrides: overrides, ignoring: ignoring)
+        let result = read(overrides, ignoring: ignoring)
+        return (try settings(of: result), result)
+    }
+
+    /// Reads all sources, whatever is wrong in them.
+    func read(_ overrides: [Override] = [], ignoring: Set<String> = []) -> LoadResult {
+        Settings.load(file: file, environment: Self.environment, overrides: overrides, ignoring: ignoring)
+    }
+
+    /// - Throws: all that is wrong, a sentence for each problem.
+    func settings(of result: LoadResult) throws(CommandFailure) -> Settings {
         guard let settings = result.settings else {
             var sentences = result.problems.map(\.description)
             // A misspelt key is often why another one seems to be missing.
@@ -33,7 +45,7 @@ struct ConfigurationOption: ParsableArguments {
             }
             throw CommandFailure(sentences)
         }
-        return (settings, result)
+        return settings
     }
 
     /// The variables of this process; of several with one name the first counts, as for getenv(3).

@@ -24,8 +24,8 @@ struct GatewayURL: Equatable {
 
         fileprivate var example: String {
             switch self {
-            case .webSocket: "ws://127.0.0.1:8080/ or wss://push.example/"
-            case .eventStream: "http://127.0.0.1:8080/events or https://push.example/events"
+            case .webSocket: "wss://push.example or ws://127.0.0.1:8080"
+            case .eventStream: "https://push.example or http://127.0.0.1:8080"
             }
         }
     }
@@ -48,12 +48,19 @@ struct GatewayURL: Equatable {
         self.target = target ?? transport.defaultPath
     }
 
+    /// - Parameters:
+    ///   - option: what the user wrote it behind.
+    ///   - defaultPath: where it is when the address names no path; nil: the transport's own.
     /// - Throws: a sentence that says what is wrong.
-    init(_ text: String, _ transport: Transport = .webSocket) throws(CommandFailure) {
+    init(
+        _ text: String, _ transport: Transport = .webSocket, option: String = "--url", defaultPath: String? = nil
+    ) throws(CommandFailure) {
         self.transport = transport
+        let defaultPath = defaultPath ?? transport.defaultPath
         func wrong(_ what: String) -> CommandFailure {
-            CommandFailure(
-                "--url is \"\(text)\", \(what); an address such as \(transport.example) was expected."
+            let example = transport.example + defaultPath
+            return CommandFailure(
+                "\(option) is \"\(text)\", \(what); an address such as \(example) was expected."
             )
         }
         let scheme = text.prefix { $0 != ":" }.lowercased()
@@ -90,7 +97,7 @@ struct GatewayURL: Equatable {
             }
             port = number
         }
-        target = tail.hasPrefix("/") ? String(tail) : transport.defaultPath + tail
+        target = tail.hasPrefix("/") ? String(tail) : defaultPath + tail
     }
 
     /// For the `Host` field: without the port that the scheme implies.

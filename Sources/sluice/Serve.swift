@@ -51,9 +51,13 @@ struct Serve: ParsableCommand {
         let limit = raiseDescriptorLimit()
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
+        let manager = ServiceManager.ofThisProcess(logger)
         let gateway = try Gateway.open(
             settings, loaded, logger, handlesSignals: true, source: configuration.source(options.overrides),
-            toggleDebug: { level.toggleDebug(logger) })
+            toggleDebug: { level.toggleDebug(logger) },
+            onDrain: { manager?.tell("STOPPING=1\nSTATUS=Draining", waits: false) })
+        manager?.tell("READY=1\nSTATUS=Serving on port \(gateway.port)")
+        manager?.feedWatchdog(of: gateway, logger)
         gateway.wait()
         logger.info("stopped")
     }
@@ -64,12 +68,13 @@ extension Gateway {
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
         _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
-        source: SettingsSource? = nil, toggleDebug: (@Sendable () -> Void)? = nil
+        source: SettingsSource? = nil, toggleDebug: (@Sendable () -> Void)? = nil,
+        onDrain: (@Sendable () -> Void)? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
             return try Gateway(
                 settings: settings, logger: logger, handlesSignals: handlesSignals, source: source,
-                environment: ConfigurationOption.environment, toggleDebug: toggleDebug)
+                environment: ConfigurationOption.environment, toggleDebug: toggleDebug, onDrain: onDrain)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(

@@ -160,6 +160,22 @@ struct CommandLineTests {
         _ = try run(["token", "--channel", "full"], environment: environment, status: 1)
     }
 
+    @Test("completions know every command and setting", arguments: ["bash", "zsh", "fish"])
+    func completions(shell: String) throws {
+        let script = try run(["--generate-completion-script", shell]).output
+        // fish writes an option without its dashes.
+        for word in ["publish", "check", "health", "redis-sentinel-name", "log-level"] {
+            #expect(script.contains(word), "\(word)")
+        }
+        guard shell == "bash" else { return }
+        let bash = Process()
+        bash.executableURL = URL(fileURLWithPath: "/bin/bash")
+        bash.arguments = ["-n", "-c", script]
+        try bash.run()
+        bash.waitUntilExit()
+        #expect(bash.terminationStatus == 0)
+    }
+
     @Test("help and version", arguments: ["serve", "dev", "check", "token", "tail", "publish"])
     func help(_ command: String) throws {
         let help = try run([command, "--help"]).output

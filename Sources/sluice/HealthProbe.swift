@@ -1,0 +1,62 @@
+import EventLoop
+import HTTP1
+
+/// `sluice check --health`: one request to a running gateway, for monitors and containers that have no curl.
+struct HealthProbe {
+    let url: GatewayURL
+
+    /// A container's own limit is longer, so that the reason is told before the probe is killed.
+    private static let milliseconds: Int64 = 3000
+
+    /// - Parameters:
+    ///   - text: an `http://` or `https://` address, or only a path: then on this machine, where the settings say.
+    ///   - local: tells host and port of the gateway of this machine's settings.
+    init(_ text: String, local: () throws -> (host: String, port: UInt16)) throws {
+        guard text.hasPrefix("/") else {
+            url = try GatewayURL(text, .eventStream, option: "--health", defaultPath: "/health")
+            return
+        }
+        let (host, port) = try local()
+        let authority = GatewayURL(.eventStream, host: host, port: port).authority
+        url = try GatewayURL("http://\(authority)\(text)", .eventStream, option: "--health")
+    }
+
+    /// The sentence for a gateway that answered 2xx.
+    /// - Throws: the sentence for any other.
+    func run() throws(CommandFailure) -> String {
+        let waiter = try Waiter()
+        let said: (isWell: Bool, sentence: String)
+        do throws(WaitError) {
+            said = try ask(waiter)
+        } catch {
+            switch error {
+            case .failed(let sentence): throw CommandFailure("\(url.text) is not reached. \(sentence)")
+            case .timedOut, .interrupted:
+                throw CommandFailure("\(url.text) did not answer within \(Self.milliseconds) ms.")
+            }
+        }
+        guard said.isWell else { throw CommandFailure(said.sentence) }
+        return said.sentence
+    }
+
+    private func ask(_ waiter: Waiter) throws(WaitError) -> (isWell: Bool, sentence: String) {
+        let deadline = waiter.deadline(milliseconds: Self.milliseconds)
+        let addresses = try waiter.resolve(host: url.host, port: url.port, until: deadline)
+        var tls: ClientStream.TLS?
+        if url.isSecure {
+            do {
+                tls = ClientStream.TLS(
+                    context: try TLSClientContext(caFile: nil, verifyHostname: true), serverName: url.host)
+            } catch {
+                throw .failed(error.description)
+            }
+        }
+        let stream = try ClientStream.connect(to: addresses, tls: tls, waiter: waiter, until: deadline)
+        let request = "GET \(url.target) HTTP/1.1\r\nHost: \(url.authority)\r\nConnection: close\r\n\r\n"
+        try stream.write(Array(request.utf8), until: deadline)
+        var answer = try HTTPAnswer.read(from: stream, until: deadline)
+        let body = answer.bodyText(from: stream, until: deadline)
+        let said = answer.statusText + (body.isEmpty ? "" : ": \(body)")
+        return (200..<300 ~= answer.head.statusCode, "\(url.text) answers \(said).")
+    }
+}
