@@ -26,6 +26,10 @@ extension Connection {
         case .draining: return .refused(.draining)
         case .serving: break
         }
+        // Before anything that costs: the token is what a flood would make us check.
+        guard loop.context.handshakeRate.admit(peer, now: loop.now) else {
+            return .refused(.tooManyFromAddress)
+        }
         let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
         guard loop.context.origins.allows(origins: origins, host: head.host) else {
             return .refused(.origin(printable(origins)))

@@ -15,6 +15,7 @@ struct GatewayContext: Sendable {
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
     let limits: ConnectionLimits
+    let handshakeRate: HandshakeRate
     /// How many loops have no session left to drain.
     let drained = SharedCount()
     /// How many loops there are.
@@ -36,6 +37,7 @@ struct GatewayContext: Sendable {
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
         limits = ConnectionLimits(
             total: settings.maxTotalConnections, perChannel: settings.maxConnectionsPerChannel)
+        handshakeRate = HandshakeRate(perSecond: settings.maxHandshakesPerAddress)
     }
 
     var handshakeTimeout: Int64 { Int64(settings.handshakeTimeoutMs) }

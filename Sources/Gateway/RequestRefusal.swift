@@ -16,6 +16,7 @@ enum RequestRefusal: Equatable {
     case draining
     case tooManyConnections
     case tooManyOnChannel
+    case tooManyFromAddress
     /// `/events` for a client that takes no event stream.
     case notAcceptable
     case notFound
@@ -51,6 +52,10 @@ enum RequestRefusal: Equatable {
             Response(
                 .tooManyRequests, text: "the channel has as many connections as it may have",
                 fields: [.init("Retry-After", "5")])
+        case .tooManyFromAddress:
+            Response(
+                .tooManyRequests, text: "too many handshakes from this address",
+                fields: [.init("Retry-After", "\(HandshakeRate.burstSeconds)")])
         case .notAcceptable:
             Response(.notAcceptable, text: explanation)
         case .notFound:
@@ -82,6 +87,7 @@ enum RequestRefusal: Equatable {
         case .draining: "draining"
         case .tooManyConnections: "too_many_connections"
         case .tooManyOnChannel: "too_many_on_channel"
+        case .tooManyFromAddress: "too_many_from_address"
         case .notAcceptable: "not_acceptable"
         case .notFound, .wrongMethod: nil
         }
@@ -102,6 +108,8 @@ enum RequestRefusal: Equatable {
         case .draining: "the gateway is draining"
         case .tooManyConnections: "maxTotalConnections is reached"
         case .tooManyOnChannel: "maxConnectionsPerChannel is reached"
+        case .tooManyFromAddress:
+            "maxHandshakesPerAddress is exceeded; behind a proxy, list it in trustedProxies, or all its clients count as one"
         case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
@@ -111,7 +119,7 @@ enum RequestRefusal: Equatable {
     /// Whether the configuration may be what is wrong.
     var isOperatorsConcern: Bool {
         switch self {
-        case .origin, .tooManyConnections: true
+        case .origin, .tooManyConnections, .tooManyFromAddress: true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .token, .starting, .draining,
             .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod:
             false

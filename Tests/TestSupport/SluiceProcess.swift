@@ -21,7 +21,10 @@ public final class SluiceProcess {
     /// - Parameters:
     ///   - environment: added to a nearly empty one, so that nothing of the machine's leaks in.
     ///   - directory: where it runs.
-    public init(_ arguments: [String], environment: [String: String] = [:], directory: URL? = nil) throws {
+    ///   - maxDescriptors: the file descriptors it may have; nil: as many as these tests.
+    public init(
+        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, maxDescriptors: Int? = nil
+    ) throws {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sluice-process-" + UUID().uuidString.prefix(8))
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
@@ -29,8 +32,14 @@ public final class SluiceProcess {
         output = scratch.appendingPathComponent("output")
         errors = scratch.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
-        process.executableURL = URL(fileURLWithPath: try Self.binary())
-        process.arguments = arguments
+        if let maxDescriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments =
+                ["-c", "ulimit -n \(maxDescriptors) && exec \"$0\" \"$@\"", try Self.binary()] + arguments
+        } else {
+            process.executableURL = URL(fileURLWithPath: try Self.binary())
+            process.arguments = arguments
+        }
         var variables = environment
         variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         variables["HOME"] = scratch.path
