@@ -140,6 +140,9 @@ extension Key {
             "maxTotalConnections", .integer(\.maxTotalConnections, 0...manyConnections),
             "The most connections altogether; 0: no limit"),
         Key(
+            "maxHandshakesPerAddress", .integer(\.maxHandshakesPerAddress, 0...1_000_000),
+            "Handshakes of one client address per second, ten seconds' worth at once; 0: no limit"),
+        Key(
             "maxSocketBufferBytes", .integer(\.maxSocketBufferBytes, 0...anyNumber),
             "Accepted, without effect: a slow reader buffers nothing here", withoutEffect: true),
         Key(

@@ -141,6 +141,8 @@ public struct Settings: Sendable, Equatable {
     public var maxConnectionsPerChannel = 0
     /// The most connections altogether; 0: no limit.
     public var maxTotalConnections = 0
+    /// Handshakes of one client address per second in the long run; 0 = no limit.
+    public var maxHandshakesPerAddress = 0
     /// Accepted for the Node server's sake, without effect.
     public var maxSocketBufferBytes = 0
     /// Accepted for the Node server's sake, without effect.

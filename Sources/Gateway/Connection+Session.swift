@@ -26,6 +26,8 @@ extension Connection {
         case .serving: break
         }
         let context = loop.context
+        // Before anything that costs: the token is what a flood would make us check.
+        guard context.handshakeRate.admit(peer, now: loop.now) else { return .refused(.tooManyFromAddress) }
         let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
         guard origins.isEmpty || context.origins.allows(origins: origins, host: head.host) else {
             return .refused(.origin(printable(origins)))

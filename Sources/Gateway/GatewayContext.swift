@@ -24,6 +24,7 @@ final class GatewayContext: Sendable {
     let headLimits: HTTP1.Limits
     let cookieName: [UInt8]
     let limits: ConnectionLimits
+    let handshakeRate: HandshakeRate
     /// How many loops have no session left to drain.
     let drained = SharedCount()
     /// How many loops there are.
@@ -67,6 +68,7 @@ final class GatewayContext: Sendable {
         cookieName = Array(settings.jwtCookieName.utf8)
         limits = ConnectionLimits(
             total: settings.maxTotalConnections, perChannel: settings.maxConnectionsPerChannel)
+        handshakeRate = HandshakeRate(perSecond: settings.maxHandshakesPerAddress)
     }
 
     var handshakeTimeout: Int64 { Int64(settings.handshakeTimeoutMs) }

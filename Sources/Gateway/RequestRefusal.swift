@@ -18,6 +18,7 @@ enum RequestRefusal: Equatable {
     case draining
     case tooManyConnections
     case tooManyOnChannel
+    case tooManyFromAddress
     /// `/events` for a client that takes no event stream.
     case notAcceptable
     case notFound
@@ -60,6 +61,10 @@ enum RequestRefusal: Equatable {
             Response(
                 .tooManyRequests, text: "the channel has as many connections as it may have",
                 fields: [.init("Retry-After", "5")])
+        case .tooManyFromAddress:
+            Response(
+                .tooManyRequests, text: "too many handshakes from this address",
+                fields: [.init("Retry-After", "\(HandshakeRate.burstSeconds)")])
         case .notAcceptable:
             Response(.notAcceptable, text: explanation)
         case .notFound:
@@ -97,6 +102,7 @@ enum RequestRefusal: Equatable {
         case .draining: "draining"
         case .tooManyConnections: "too_many_connections"
         case .tooManyOnChannel: "too_many_on_channel"
+        case .tooManyFromAddress: "too_many_from_address"
         case .notAcceptable: "not_acceptable"
         case .notFound, .wrongMethod: nil
         case .plainHTTP: "plain_http"
@@ -107,7 +113,9 @@ enum RequestRefusal: Equatable {
     static let tags: [String] = {
         let own = [
             "bad_request", "bad_handshake", "timeout", "token_missing", "origin", "starting", "draining",
-            "too_many_connections", "too_many_on_channel", "not_acceptable",
+            "too_many_connections", "too_many_on_channel", "too_many_from_address", "not_acceptable", "plain_http",
+            "tls",
+            "tls_timeout", "proxy_header",
         ]
         var tags = own
         for refusal in JSONWebToken.Refusal.allCases where !tags.contains(refusal.tag) { tags.append(refusal.tag) }
@@ -130,6 +138,8 @@ enum RequestRefusal: Equatable {
         case .draining: "the gateway is draining"
         case .tooManyConnections: "maxTotalConnections is reached"
         case .tooManyOnChannel: "maxConnectionsPerChannel is reached"
+        case .tooManyFromAddress:
+            "maxHandshakesPerAddress is exceeded; behind a proxy, list it in trustedProxies, or all its clients count as one"
         case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
@@ -140,7 +150,7 @@ enum RequestRefusal: Equatable {
     /// Whether the configuration may be what is wrong.
     var isOperatorsConcern: Bool {
         switch self {
-        case .origin, .tooManyConnections: true
+        case .origin, .tooManyConnections, .tooManyFromAddress: true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
             .starting, .draining, .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod, .plainHTTP:
             false

@@ -132,6 +132,7 @@ struct ConnectionOptions: SettingsOptions {
     @Option(key: "maxConnectionAgeMs") var maxConnectionAgeMs: Override?
     @Option(key: "maxConnectionsPerChannel") var maxConnectionsPerChannel: Override?
     @Option(key: "maxTotalConnections") var maxTotalConnections: Override?
+    @Option(key: "maxHandshakesPerAddress") var maxHandshakesPerAddress: Override?
     @Option(key: "socketResponseTimeoutMs") var socketResponseTimeoutMs: Override?
     @Option(key: "pingSocketsIntervalMs") var pingSocketsIntervalMs: Override?
     @Option(key: "gcChannelsIntervalMs") var gcChannelsIntervalMs: Override?

@@ -38,13 +38,20 @@ public enum ProcessFacts {
 
     /// CPU time that the threads of these names have used, in clock ticks (10 ms).
     public static func cpuTicks(ofThreads names: Set<String>) throws -> Int {
+        try cpuTicks(of: "self") { names.contains($0) }
+    }
+
+    /// CPU time that another process has used, in clock ticks (10 ms).
+    public static func cpuTicks(ofProcess process: Int32) throws -> Int { try cpuTicks(of: "\(process)") { _ in true } }
+
+    private static func cpuTicks(of process: String, threads isCounted: (String) -> Bool) throws -> Int {
         var ticks = 0
-        for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task") {
+        for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task") {
             // A thread may end while it is looked at.
-            guard let stat = read("/proc/self/task/\(thread)/stat"),
+            guard let stat = read("/proc/\(process)/task/\(thread)/stat"),
                 let open = stat.firstIndex(of: "("), let close = stat.lastIndex(of: ")")
             else { continue }
-            guard names.contains(String(stat[stat.index(after: open)..<close])) else { continue }
+            guard isCounted(String(stat[stat.index(after: open)..<close])) else { continue }
             // utime and stime: fields 14 and 15, the name being the second.
             let fields = stat[stat.index(after: close)...].split(separator: " ")
             guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { continue }

@@ -21,8 +21,10 @@ public final class SluiceProcess {
     /// - Parameters:
     ///   - environment: added to a nearly empty one, so that nothing of the machine's leaks in.
     ///   - directory: where it runs.
+    ///   - maxDescriptors: the file descriptors it may have; nil: as many as these tests.
     public init(
-        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, program: String = "sluice"
+        _ arguments: [String], environment: [String: String] = [:], directory: URL? = nil, program: String = "sluice",
+        maxDescriptors: Int? = nil
     ) throws {
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sluice-process-" + UUID().uuidString.prefix(8))
@@ -31,8 +33,14 @@ public final class SluiceProcess {
         output = scratch.appendingPathComponent("output")
         errors = scratch.appendingPathComponent("errors")
         for file in [output, errors] { try Data().write(to: file) }
-        process.executableURL = URL(fileURLWithPath: try Self.binary(program))
-        process.arguments = arguments
+        let binary = try Self.binary(program)
+        if let maxDescriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -n \(maxDescriptors) && exec \"$0\" \"$@\"", binary] + arguments
+        } else {
+            process.executableURL = URL(fileURLWithPath: binary)
+            process.arguments = arguments
+        }
         var variables = environment
         variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         variables["HOME"] = scratch.path
