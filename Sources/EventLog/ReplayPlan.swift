@@ -191,8 +191,15 @@ extension ReplayRound {
             if events.contains(where: { $0.item.globalID == id }) { return .position }
             guard let event = events.first(where: { $0.item.channelID == id }) else { return .position }
             // Only the channel's stream has it: a replay gave it out under this ID, in an order of its own.
-            return event.twin == .none ? .doubtful : .channelEntry
+            return event.twin == .none || hasBegunAnew(events, since: id) ? .doubtful : .channelEntry
         }
+    }
+
+    /// Whether the global stream was deleted and begins behind the ID: before it stand events of the channel that have no
+    /// twin. Then the ID may have been that of one which went with it, and only by chance be an event's in the channel.
+    private func hasBegunAnew(_ events: [ReplayEvent], since id: StreamID) -> Bool {
+        guard let first = globalFacts.first, id < first else { return false }
+        return events.contains { $0.twin == .none && $0.channelID.endShifted(by: skew) < first }
     }
 
     /// Whether the client has had the event. In doubt no: better twice than never.

@@ -303,7 +303,10 @@ final class Connection: ReadinessHandler {
     // MARK: Deadlines
 
     /// Sees to it that ``checkDeadline(_:)`` is called at that time, and at no other.
-    func setDeadline(_ time: MonotonicTime) { loop.deadlines.set(stream.descriptor, to: time) }
+    func setDeadline(_ time: MonotonicTime) {
+        guard phase != .closed else { return }
+        loop.deadlines.set(stream.descriptor, to: time)
+    }
 
     /// The deadline has come.
     func checkDeadline(_ now: MonotonicTime) {

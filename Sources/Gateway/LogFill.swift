@@ -23,6 +23,7 @@ final class LogFill {
     private let capacity: Int
     private let deadline: MonotonicTime
     private var bytes = 0
+    private var eventCount = 0
     private var isExhausted = false
     private var reached: StreamID?
     /// Where the next page begins, going backwards.
@@ -30,6 +31,8 @@ final class LogFill {
     /// Small at first: nobody knows yet how large this stream's events are.
     private(set) var pageCount = 64
     private static let pageBytes = 1024 * 1024
+    /// No more than this is read for the trail alone: enough to fill it with events of a few hundred bytes.
+    private static let trailBytes = 8 * pageBytes
     /// How much larger the next page may be: what comes before small events may be large ones.
     private static let maximumGrowth = 4
 
@@ -43,7 +46,7 @@ final class LogFill {
     /// - Parameters:
     ///   - through: the pinned last ID.
     ///   - isTrimmed: whether entries may have been removed from the stream.
-    ///   - capacity: `historyBytes`.
+    ///   - capacity: `historyBytes`. What is more is read all the same if it takes that to fill the reader's trail.
     init(through: StreamID, isTrimmed: Bool, capacity: Int, deadline: MonotonicTime) {
         self.through = through
         self.isTrimmed = isTrimmed
@@ -52,8 +55,6 @@ final class LogFill {
         next = through
     }
 
-    var eventCount: Int { batches.reduce(0) { $0 + $1.count } }
-
     /// Every event there ever was above this ID, up to the pinned one, is in the batches. What was removed from the global
     /// stream may still be in its channel's: so only a stream that is whole reaches back to the beginning.
     var floor: StreamID {
@@ -61,7 +62,10 @@ final class LogFill {
         return reached?.predecessor ?? through
     }
 
-    func isDone(now: MonotonicTime) -> Bool { isExhausted || bytes >= capacity || now >= deadline }
+    func isDone(now: MonotonicTime) -> Bool { isExhausted || (hasLog && hasTrail) || now >= deadline }
+
+    private var hasLog: Bool { bytes >= capacity }
+    private var hasTrail: Bool { bytes >= Self.trailBytes || eventCount >= ReadTrail.maximumCount }
 
     /// Takes what has arrived of a page: the reply to `XREVRANGE`, newest entry first.
     func take(_ replies: ReplyReader, assembler: inout EventAssembler) -> Outcome {
@@ -119,6 +123,7 @@ final class LogFill {
         if let pending { full.append(pending) }
         let pageBytes = full.reduce(0) { $0 + $1.byteCount }
         bytes += pageBytes
+        eventCount += full.reduce(0) { $0 + $1.count }
         batches.append(contentsOf: full.reversed())
         reached = oldest.id
         next = oldest.id.predecessor

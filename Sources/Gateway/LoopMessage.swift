@@ -1,4 +1,5 @@
 import EventLog
+import JSONWebToken
 import Metrics
 
 /// What loops tell each other: immutable values through mailboxes, nothing else is shared.
@@ -13,6 +14,8 @@ enum LoopMessage: Sendable {
     case logBroken(Break)
     /// Whether the reader is connected to Redis.
     case redis(connected: Bool)
+    /// Tokens are checked with this from now on.
+    case verifier(Verifier)
     case drain
     /// End at once, whatever is open.
     case stop

@@ -14,8 +14,10 @@ final class RedisQuestion {
     private var range: RangeReader?
     /// Where it was asked last.
     fileprivate(set) weak var lane: RedisLane?
+    /// Who named another node, in turn.
+    private(set) var guides: [RedisLane] = []
     /// How often a node has named another.
-    var hops = 0
+    var hops: Int { guides.count }
     /// Nobody waits for the answer any more; it comes all the same.
     var isDropped = false
     /// All replies are there, and none names another node.
@@ -35,9 +37,12 @@ final class RedisQuestion {
     var key: [UInt8]? { commands.lazy.compactMap(\.key).first }
 
     /// Forgets what was answered: it will be asked at another node.
-    /// - Parameter isAsking: the slot is only on its way there, which each command must say that it knows.
-    func reset(isAsking: Bool) {
+    /// - Parameters:
+    ///   - isAsking: the slot is only on its way there, which each command must say that it knows.
+    ///   - guide: who named that node.
+    func reset(isAsking: Bool, guide: RedisLane) {
         self.isAsking = isAsking
+        guides.append(guide)
         received = 0
         replies = []
         entries = nil
@@ -93,6 +98,8 @@ final class RedisLane: RedisLinkUser {
     /// To be asked once the connection stands.
     private var waiting: Deque<RedisQuestion> = []
     private var isOpen = false
+    /// An answer it gave is of no use: whoever has it asks again.
+    private var isUnfit = false
 
     /// How long Redis may be silent while an answer is owed.
     private static let silenceMilliseconds: Int64 = 5000
@@ -113,6 +120,14 @@ final class RedisLane: RedisLinkUser {
     func close() {
         isOpen = false
         link.close()
+    }
+
+    /// An answer that this node gave cannot be used. That it may have been all that the node owed, or the connection gone
+    /// since, changes nothing for who waits for it.
+    func fail(_ complaint: String) {
+        guard link.isReady else { return router.lost(self, owed: true) }
+        isUnfit = true
+        link.fail(complaint)
     }
 
     func ask(_ question: RedisQuestion) {
@@ -149,7 +164,8 @@ final class RedisLane: RedisLinkUser {
     func linkCannotConnect() { lose() }
 
     private func lose() {
-        let owed = (asked + waiting).contains { !$0.isDropped }
+        let owed = isUnfit || (asked + waiting).contains { !$0.isDropped }
+        isUnfit = false
         asked.removeAll()
         waiting.removeAll()
         router.lost(self, owed: owed)

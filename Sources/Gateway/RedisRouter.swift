@@ -19,8 +19,8 @@ final class RedisRouter {
     private var nodes: [UInt16: NodeAddress] = [:]
     /// Asked and not yet handed on, in the order of asking.
     private var pending: Deque<RedisQuestion> = []
-    /// Who gave the answer that was handed on last.
-    private weak var lastLane: RedisLane?
+    /// The question whose answer was handed on last.
+    private var last: RedisQuestion?
     /// After a node was lost: until then nothing is asked, since home may name it again and again.
     private var pause: TimerToken?
     private var backoff = Backoff()
@@ -45,18 +45,25 @@ final class RedisRouter {
     /// The next question in the order of asking, if it was answered.
     func nextAnswered() -> RedisQuestion? {
         guard let question = pending.first, question.isComplete else { return nil }
-        lastLane = question.lane
+        last = question
         return pending.removeFirst()
     }
 
     /// The answer that was handed on last is good.
     func answered() {
         backoff.reset()
-        lastLane?.link.answered()
+        last?.lane?.link.answered()
+        // To name the right node is what they were there for: many a node never does anything else.
+        for lane in last?.guides ?? [] { lane.link.answered() }
+        last = nil
     }
 
     /// The answer that was handed on last cannot be used: who gave it is asked again later.
-    func fail(_ complaint: String) { (lastLane ?? home).link.fail(complaint) }
+    func fail(_ complaint: String) {
+        let lane = last?.lane ?? home
+        last = nil
+        lane.fail(complaint)
+    }
 
     private func lane(for question: RedisQuestion) -> RedisLane {
         guard !nodes.isEmpty, let key = question.key, let address = nodes[ClusterSlot.of(key)] else { return home }
@@ -79,14 +86,13 @@ final class RedisRouter {
     /// All replies to a question are there.
     func answered(_ question: RedisQuestion, by lane: RedisLane) {
         if let redirection = question.redirection {
-            question.hops += 1
-            guard question.hops <= RedisLocator.maximumHops else {
+            guard question.hops < RedisLocator.maximumHops else {
                 return lane.link.fail("the cluster's nodes name each other for the slot \(redirection.slot)")
             }
             let asked = lane.address?.host ?? loop.context.settings.redis.host
             let address = redirection.address(asked: asked)
             if !redirection.isOnce { nodes[redirection.slot] = address }
-            question.reset(isAsking: redirection.isOnce)
+            question.reset(isAsking: redirection.isOnce, guide: lane)
             return self.lane(at: address).ask(question)
         }
         question.isComplete = true

@@ -35,12 +35,10 @@ final class StreamReader: RedisLinkUser {
     }
 
     private unowned let loop: GatewayLoop
-    private let peers: [Mailbox<LoopMessage>]
+    private let feed: LogFeed
     private lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
     private var phase = Phase.pinning
-    /// Redis' clock, until it has said how the stream stands.
-    private var serverTime: UInt64?
-    private var index: BucketIndex
+    private var standing = StandingReader()
     private let block: Int
     /// What comes after an ID.
     private let read: CommandTemplate
@@ -56,7 +54,6 @@ final class StreamReader: RedisLinkUser {
     /// The last entry of the reply that is arriving.
     private var newest: (id: StreamID, data: [UInt8])?
     private var lastCheck: MonotonicTime?
-    private var lastBreak: Break?
     private var entries = StreamEntryDecoder()
     private var pending: PendingBatch?
     private lazy var assembler = EventAssembler(loop: loop)
@@ -80,9 +77,8 @@ final class StreamReader: RedisLinkUser {
 
     init(loop: GatewayLoop, peers: [Mailbox<LoopMessage>]) {
         self.loop = loop
-        self.peers = peers
+        feed = LogFeed(loop: loop, peers: peers)
         let settings = loop.context.settings
-        index = BucketIndex(historyBytes: settings.historyBytes)
         block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
         let stream = loop.context.globalStream
         read = .xread(count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream)
@@ -91,19 +87,14 @@ final class StreamReader: RedisLinkUser {
 
     func start() { link.connect() }
 
-    private func broadcast(_ message: LoopMessage) {
-        loop.receive(message)
-        for peer in peers { peer.post(message) }
-    }
-
     // MARK: Link
 
     func linkIsReady() {
         switch phase {
         case .pinning, .filling:
             phase = .pinning
-            serverTime = nil
-            link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
+            standing = StandingReader()
+            link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
         case .following:
             readOn()
         }
@@ -114,7 +105,7 @@ final class StreamReader: RedisLinkUser {
         entries = StreamEntryDecoder()
         lastCheck = nil
         isAnnounced = false
-        broadcast(.redis(connected: false))
+        feed.broadcast(.redis(connected: false))
     }
 
     func linkReceived() {
@@ -129,42 +120,17 @@ final class StreamReader: RedisLinkUser {
         }
     }
 
-    /// The next whole reply; nil if more bytes are needed or the link was dropped.
-    private func nextReply() -> Reply? {
-        switch link.replies.nextReply() {
-        case .needMore:
-            return nil
-        case .protocolError(let text):
-            link.fail(text)
-            return nil
-        case .reply(let reply):
-            return reply
-        }
-    }
-
-    /// The answers to `TIME` and `XINFO STREAM`; nil until both are there, or when the link was dropped.
+    /// How the stream stands; nil until the answers are there, or when the link was dropped.
     private func nextStanding() -> (info: StreamInfo?, serverMilliseconds: UInt64)? {
-        while let reply = nextReply() {
-            guard let time = serverTime else {
-                serverTime = reply.serverMilliseconds
-                guard serverTime != nil else {
-                    if let text = reply.errorText {
-                        link.fail(ServerError(text))
-                    } else {
-                        link.fail("TIME was answered with something else than the time")
-                    }
-                    return nil
-                }
-                continue
-            }
-            serverTime = nil
-            switch StreamInfo.parse(reply) {
-            case .info(let info): return (info, time)
-            case .missing: return (nil, time)
-            case .failed(let error):
-                link.fail(error)
-                return nil
-            }
+        switch standing.next(link.replies) {
+        case .needMore:
+            break
+        case .standing(let info, let serverMilliseconds):
+            return (info, serverMilliseconds)
+        case .refused(let error):
+            link.fail(error)
+        case .failed(let text):
+            link.fail(text)
         }
         return nil
     }
@@ -210,26 +176,22 @@ final class StreamReader: RedisLinkUser {
     }
 
     private func finishFilling(_ fill: LogFill) {
-        broadcast(.logOpened(floor: fill.floor, lastID: fill.through))
-        index = BucketIndex(historyBytes: loop.context.settings.historyBytes)
-        lastBreak = nil
-        let count = fill.eventCount
-        fill.forEachBatch { batch in broadcast(.batch(batch.seal(index: &index))) }
+        feed.open(fill)
         loop.logger.info(
             "reading events",
             metadata: [
                 "stream": "\(String(decoding: loop.context.globalStream, as: UTF8.self))",
-                "after": "\(continuity.lastID)", "eventsInMemory": "\(count)",
+                "after": "\(continuity.lastID)", "eventsInMemory": "\(loop.log.eventCount)",
             ])
         readOn()
         announce()
-        broadcast(.logReady)
+        feed.broadcast(.logReady)
     }
 
     private func announce() {
         guard !isAnnounced else { return }
         isAnnounced = true
-        broadcast(.redis(connected: true))
+        feed.broadcast(.redis(connected: true))
     }
 
     // MARK: Following
@@ -241,11 +203,11 @@ final class StreamReader: RedisLinkUser {
         if let anchor = continuity.anchor {
             if isCheckDue(anchor) { commands.append(look.command(anchor.id)) }
         } else {
-            commands += [.time, .xinfoStream(loop.context.globalStream)]
+            commands += StandingReader.questions(loop.context.globalStream)
         }
         isChecked = commands.count > 1
         unsure = continuity
-        serverTime = nil
+        standing = StandingReader()
         phase = .following(.events)
         link.send(commands, silence: Int64(block) + Self.silenceAllowance)
     }
@@ -370,7 +332,7 @@ final class StreamReader: RedisLinkUser {
         guard !withheld.isEmpty else { return }
         let age = WallClock.nowMilliseconds() - Int64(clamping: read.milliseconds)
         loop.counters.streamLagMilliseconds = Int(max(age, 0))
-        for batch in withheld { broadcast(.batch(batch.seal(index: &index))) }
+        for batch in withheld { feed.append(batch) }
         withheld = []
         withheldBytes = 0
     }
@@ -388,16 +350,17 @@ final class StreamReader: RedisLinkUser {
 
     private func examine() {
         discard()
-        serverTime = nil
+        standing = StandingReader()
         phase = .following(.examination)
-        link.send([.time, .xinfoStream(loop.context.globalStream)], silence: Self.silenceAllowance)
+        link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
     }
 
     private func receiveExamination() -> Bool {
         guard let (info, time) = nextStanding() else { return true }
         let verdict = continuity.judge(info, serverMilliseconds: time)
         if case .differs(let from) = verdict, let info {
-            search(StreamSearch(info: info, from: from, lastID: continuity.lastID))
+            search(
+                StreamSearch(info, from: min(from, continuity.lastID), trail: feed.trail, log: loop.log))
         } else {
             goOn(with: verdict, info)
         }
@@ -406,16 +369,11 @@ final class StreamReader: RedisLinkUser {
 
     private func search(_ search: StreamSearch) {
         phase = .following(.search(search))
-        link.send(
-            [
-                .xrevrange(
-                    stream: loop.context.globalStream, from: search.next, to: .zero, count: StreamSearch.pageCount)
-            ],
-            silence: Self.silenceAllowance)
+        link.send([search.question(loop.context.globalStream)], silence: Self.silenceAllowance)
     }
 
     private func receive(_ search: StreamSearch) -> Bool {
-        switch search.take(link.replies, log: loop.log) {
+        switch search.take(link.replies, continuity: continuity, trail: feed.trail, log: loop.log) {
         case .needMore:
             return true
         case .refused(let error):
@@ -426,10 +384,7 @@ final class StreamReader: RedisLinkUser {
             return true
         case .goOn:
             self.search(search)
-        case .ended(let common, let isNewest):
-            let verdict = continuity.judge(
-                search.info, common: common, isNewest: isNewest, known: loop.log.floor,
-                knownCount: UInt64(loop.log.eventCount))
+        case .ended(let verdict):
             goOn(with: verdict, search.info, isAfterSearch: true)
         }
         return false
@@ -444,25 +399,17 @@ final class StreamReader: RedisLinkUser {
         case .continues, .differs:
             break
         case .hole(let floor):
-            breakLog(common: loop.log.lastID, floor: floor)
+            feed.breakLog(common: loop.log.lastID, floor: floor)
             loop.logger.warning(
                 "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",
                 metadata: ["after": "\(before)", "goingOnAfter": "\(floor)"])
         case .replaced(let common, let floor):
-            breakLog(common: common, floor: floor)
+            feed.breakLog(common: common, floor: floor)
             loop.logger.warning(
                 "the global stream is not the one that was read (deleted, flushed, or another primary's); reading on as far back as the two agree",
                 metadata: ["readThrough": "\(before)", "goingOnAfter": "\(continuity.lastID)"])
         }
         link.answered()
         readOn()
-    }
-
-    private func breakLog(common: StreamID, floor: StreamID) {
-        let next = Break(
-            common: common, floor: floor, lastID: loop.log.lastID, after: lastBreak, index: &index)
-        lastBreak = next
-        loop.counters.streamBreaks += 1
-        broadcast(.logBroken(next))
     }
 }

@@ -124,6 +124,25 @@ import Testing
         #expect(setting.log.outlook(after: 5, at: .ms(13)) == .held(through: 6))
     }
 
+    @Test("a stream that parts from the one before below all that is held is given from there on")
+    func belowTheFloor() {
+        var setting = Setting(capacity: 1)
+        for time: UInt64 in [10, 20, 30] { setting.append([.ms(time)]) }
+        #expect(setting.log.floor == .ms(20))
+        setting.breakLog(common: .ms(12))
+        #expect(setting.log.floor == .ms(12) && setting.log.lastID == .ms(12) && setting.log.reach == .ms(12))
+        // Up to date, in the middle of what is held, behind it.
+        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .elsewhere(.ms(12)))
+        #expect(setting.log.outlook(after: 2, at: .ms(20)) == .held(through: 3))
+        #expect(setting.log.outlook(after: 1, at: .ms(10)) == .gone)
+        #expect(setting.log.number(atOrBefore: .ms(12)) == 4)
+        setting.append([.ms(13), .ms(25)])
+        #expect(ids(setting.log, after: 4) == [.ms(13), .ms(25)])
+        #expect(setting.log.outlook(after: 4, at: .ms(12)) == .held(through: 6))
+        #expect(
+            setting.log.history(of: Self.channel, after: .zero, through: .max).map(\.entry.id) == [.ms(13), .ms(25)])
+    }
+
     @Test(
         "of two breaks only what lies between them and behind the second is kept, and places must mean the same behind both"
     )

@@ -23,9 +23,9 @@ extension RealFaults {
             while nowMilliseconds() < end {
                 round += 1
                 let length = min(random.int(4000...10_000), max(end - nowMilliseconds(), 2000))
-                // Some have nearly all in memory, some the last few seconds: less than replication loses would be no log.
+                // Some have nearly all in memory, some a few events.
                 for gateway in world.gateways {
-                    gateway.historyBytes = random.oneIn(2) ? 64 << 20 : 1 << random.int(16...18)
+                    gateway.historyBytes = random.oneIn(2) ? 64 << 20 : 1 << random.int(10...18)
                 }
                 let plan = Plan(seed: random.next(), milliseconds: length)
                 world.note("round \(round)")

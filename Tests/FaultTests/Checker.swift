@@ -69,9 +69,10 @@ struct Checker {
     /// When a primary's last writes were lost with it: before it was cut off from its replica (which is never quite up to
     /// date) until nobody wrote to it any more.
     var losses: [ClosedRange<Int>] = []
-    /// The lives of the global stream that ended with its deletion. What was removed so is not owed, though its channel's
-    /// stream may still hold it: nothing tells it from what was never to be written to the global stream.
-    var deletedLives: Set<Int> = []
+    /// The last life of the global stream that ended with its deletion. What was removed so, of earlier lives too, is not
+    /// owed, though its channel's stream may still hold it: nothing tells it from what was never to be written to the global
+    /// stream.
+    var deletedLife: Int?
     /// The life of the global stream in which all clients stood at the beginning. What was trimmed from a later one is not
     /// owed: who has not seen a life begin does not know what it held.
     var knownLife = Int.max
@@ -95,7 +96,7 @@ struct Checker {
     private func isLost(_ event: Event) -> Bool {
         guard event.rank == nil else { return false }
         return event.epochs.upperBound > knownLife || losses.contains { $0.contains(event.writtenAt) }
-            || !deletedLives.isDisjoint(with: event.epochs)
+            || deletedLife.map { event.epochs.lowerBound <= $0 } ?? false
     }
 
     func isOwed(_ event: Event) -> Bool {

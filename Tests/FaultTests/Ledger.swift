@@ -8,7 +8,7 @@ final class Ledger: Sendable {
         var events: [Checker.Event] = []
         var trims: [EntryID] = []
         var losses: [ClosedRange<Int>] = []
-        var deletedLives: Set<Int> = []
+        var deletedLife: Int?
     }
 
     private let state = Mutex(State())
@@ -17,7 +17,7 @@ final class Ledger: Sendable {
     var count: Int { state.withLock { $0.events.count } }
     var trims: [EntryID] { state.withLock { $0.trims } }
     var losses: [ClosedRange<Int>] { state.withLock { $0.losses } }
-    var deletedLives: Set<Int> { state.withLock { $0.deletedLives } }
+    var deletedLife: Int? { state.withLock { $0.deletedLife } }
     var events: [Checker.Event] { state.withLock { $0.events } }
 
     func newNumber() -> Int {
@@ -36,7 +36,7 @@ final class Ledger: Sendable {
     func noteTrim(firstKept: EntryID) { state.withLock { $0.trims.append(firstKept) } }
 
     /// This life of the global stream ends with its deletion.
-    func noteDeletion() { state.withLock { _ = $0.deletedLives.insert($0.epoch) } }
+    func noteDeletion() { state.withLock { $0.deletedLife = $0.epoch } }
 
     func noteLoss(from start: Int, through end: Int) { state.withLock { $0.losses.append(start...end) } }
 

@@ -153,7 +153,7 @@ final class World {
         checker.trims = ledger.trims
         checker.losses = ledger.losses
         checker.knownLife = roundStart.life
-        checker.deletedLives = ledger.deletedLives
+        checker.deletedLife = ledger.deletedLife
         checker.channelTrimsExcuse = channelTrimsExcuse
         var account = Account(events: events.filter { $0.number >= roundStart.number }.count)
         for client in fleet.clients {

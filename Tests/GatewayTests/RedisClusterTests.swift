@@ -69,6 +69,50 @@ struct RedisClusterTests {
         try gateway.connect(channel, lastID: "0-0").expect(ids: ids)
     }
 
+    @Test("an answer that cannot be used, by a node that owes no other, is asked for again")
+    func refusal() throws {
+        let cluster = try RedisCluster()
+        let owner = try cluster.node(of: "async-events-full")
+        let seed = (owner + 1) % 3
+        let channel = try cluster.channel(onNode: seed)
+        let gateway = try Self.gateway(cluster, seed: seed) { $0.historyBytes = 1024 }.open()
+        let ids = try (0..<8).map { try cluster.publish(channel, sampleEvent(channel, "\($0)")).global }
+        try gateway.settle()
+        try cluster.nodes[owner].command("ACL", "SETUSER", "default", "-xinfo")
+        let client = try gateway.connect(channel, lastID: ids[1])
+        try eventually("the refusal is said") { gateway.log.contains("lacks a permission") }
+        try cluster.nodes[owner].command("ACL", "SETUSER", "default", "+@all")
+        try client.expect(ids: Array(ids[2...]))
+    }
+
+    @Test("a node that only names others is connected to again as soon as one that answers itself")
+    func guide() throws {
+        let cluster = try RedisCluster()
+        let owner = try cluster.node(of: "async-events-full")
+        let seed = (owner + 1) % 3
+        let channel = try cluster.channel(onNode: owner)
+        let gateway = try Self.gateway(cluster, seed: seed) {
+            $0.historyBytes = 1024
+            $0.eventLoops = 1
+        }.open()
+        let ids = try (0..<8).map { try cluster.publish(channel, sampleEvent(channel, "\($0)")).global }
+        try gateway.settle()
+        guard let port = cluster.nodes[seed].port else { throw Failure("the seed has no port") }
+        func losses() -> Int {
+            gateway.log.lines.count {
+                $0.contains("cannot be reached") && $0.contains("for=replays") && $0.contains(":\(port) ")
+            }
+        }
+        // A loss is said once, until the node has done what it is there for; so are the pauses before it is tried again.
+        for round in 1...4 {
+            try gateway.connect(channel, lastID: ids[1]).expect(ids: Array(ids[2...]))
+            try cluster.nodes[seed].command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES")
+            try eventually("loss \(round) is said") { losses() == round }
+            // So that it is asked anew who has the slots.
+            try cluster.nodes[owner].command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES")
+        }
+    }
+
     @Test("the node that was configured may go, once the others are known")
     func seedGone() throws {
         let cluster = try RedisCluster()
