@@ -88,17 +88,17 @@ final class EchoConnection: ReadinessHandler {
         switch result {
         case .refused(let refusal): refuse(refusal)
         case .accepted(let accept):
-            var fields: [Response.Field] = [.init("Upgrade", "websocket"), .init("Sec-WebSocket-Accept", accept)]
+            var extensions: String?
             switch PerMessageDeflate.answer(request.values("sec-websocket-extensions"), policy: .init()) {
             case .malformed: return refuse(.extensionsMalformed)
             case .declined: break
             case .accepted(let agreed, let response):
-                fields.append(.init("Sec-WebSocket-Extensions", response))
+                extensions = response
                 messages = MessageAssembler(
                     role: .server, maxMessageBytes: server.maxMessageBytes, deflate: agreed)
                 compression = (Deflater(windowBits: agreed.serverMaxWindowBits), !agreed.serverNoContextTakeover)
             }
-            output += Response(.switchingProtocols, fields: fields).serialized(connection: .upgrade)
+            output += Handshake.response(accept: accept, extensions: extensions)
             phase = .open
         }
     }
