@@ -50,6 +50,9 @@ public struct Registration: Hashable, Sendable {
     /// Tells this registration from earlier ones of the same number.
     let generation: UInt32
 
+    /// One that no other registration of the loop has or had.
+    public var number: UInt64 { UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
+
     /// The place of nothing in any loop.
     public static let void = Registration(descriptor: -1, generation: 0)
 }

@@ -1,3 +1,4 @@
+import EventLoop
 import HTTP1
 
 /// What ties a request to its log lines, and to those of the proxies before it.
@@ -13,10 +14,12 @@ enum RequestID {
     }
 
     /// One for a connection whose client gave none: 16 hexadecimal digits, made only when it is wanted, the same each time.
-    /// - Parameter seed: drawn at random by each loop, so that IDs differ between loops, replicas and restarts.
-    static func made(seed: UInt64, token: UInt64) -> String {
+    /// - Parameters:
+    ///   - seed: drawn at random by each loop, so that IDs differ between loops, replicas and restarts.
+    ///   - number: the connection's own.
+    static func made(seed: UInt64, number: UInt64) -> String {
         // SplitMix64: one-to-one, so that no two connections of a loop have the same.
-        var mixed = seed &+ token &* 0x9E37_79B9_7F4A_7C15
+        var mixed = seed &+ number &* 0x9E37_79B9_7F4A_7C15
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         mixed ^= mixed >> 31
@@ -31,7 +34,7 @@ extension Connection {
     var requestID: String {
         let given = subscriber?.givenRequestID ?? loop.givenRequestID
         return given.map { String(decoding: $0, as: UTF8.self) }
-            ?? RequestID.made(seed: loop.requestIDSeed, token: token)
+            ?? RequestID.made(seed: loop.requestIDSeed, number: registration.number)
     }
 
     var requestIDField: Response.Field { Response.Field("X-Request-ID", requestID) }

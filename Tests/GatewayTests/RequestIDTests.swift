@@ -87,10 +87,10 @@ struct RequestIDTests {
 
     @Test("made IDs of a loop are never the same")
     func distinct() {
-        let ids = Set((0..<10_000).map { RequestID.made(seed: 42, token: UInt64($0) << 32 | 7) })
+        let ids = Set((0..<10_000).map { RequestID.made(seed: 42, number: UInt64($0) << 32 | 7) })
         #expect(ids.count == 10_000)
         #expect(ids.allSatisfy { $0.utf8.count == 16 })
-        #expect(RequestID.made(seed: 1, token: 1) != RequestID.made(seed: 2, token: 1))
+        #expect(RequestID.made(seed: 1, number: 1) != RequestID.made(seed: 2, number: 1))
     }
 
     @Test("every reason for which a handshake is refused is counted from the start")
