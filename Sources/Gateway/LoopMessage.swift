@@ -1,5 +1,6 @@
 import EventLog
 import Metrics
+import RedisStreams
 
 /// What loops tell each other: immutable values through mailboxes, nothing else is shared.
 enum LoopMessage: Sendable {
@@ -13,6 +14,8 @@ enum LoopMessage: Sendable {
     case logBroken(Break)
     /// Whether the reader is connected to Redis.
     case redis(connected: Bool)
+    /// The sentinels name another primary: nobody is to stay with the old one.
+    case primaryMoved(from: NodeAddress, to: NodeAddress)
     case drain
     /// End at once, whatever is open.
     case stop

@@ -47,6 +47,9 @@ final class Replayer: RedisLinkUser {
 
     func start() { link.connect() }
 
+    /// Asks another server than this one.
+    func leave(_ old: NodeAddress, for new: NodeAddress) { link.leave(old, for: new) }
+
     /// Puts a subscriber that stands at ``Subscriber/Position/history(_:)`` in the queue, unless it is there already.
     func enqueue(_ subscriber: Subscriber) {
         guard !subscriber.isWaitingForHistory else { return }
