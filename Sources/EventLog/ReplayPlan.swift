@@ -102,7 +102,9 @@ extension ReplayRound {
             var had = wasHad(event, by: reading)
             if !had, event.twin == .known { had = event.item.body.withUnsafeBytes { given.skips(event.key, body: $0) } }
             // As for a place that the stream was trimmed past: in doubt no.
-            if !had, let through = given.skipThrough { had = event.key < through.shifted(by: -skew) }
+            if !had, let through = [given.skipThrough, given.doubtfulThrough].compactMap({ $0 }).max() {
+                had = event.key < through.shifted(by: -skew)
+            }
             if event.isInLog(above: floor) {
                 if had { exceptions.ids.append(event.key) }
                 continue
@@ -134,6 +136,7 @@ extension ReplayRound {
         }
         exceptions.awaited += given.awaited
         exceptions.skipThrough = given.skipThrough
+        exceptions.doubtfulThrough = given.doubtfulThrough
         return ReplayPlan(
             sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap, divisible: divisible)
     }
@@ -287,6 +290,10 @@ extension ReplayRound {
                 return .again(.settled(arrival, frontier: frontier), exceptions)
             }
             return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
+        }
+        if place < resume.id, resume.id > log.lastID {
+            // Should entries turn out to have been removed before the log came so far, the ID still counts.
+            exceptions.doubtfulThrough = max(resume.id, exceptions.doubtfulThrough ?? .zero)
         }
         if place > log.lastID {
             exceptions.skipThrough = max(place, exceptions.skipThrough ?? .zero)
