@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 
-.PHONY: help run build test soak faults bench lint format clean
+.PHONY: help run build test soak faults bench fuzz sanitize lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
@@ -13,6 +13,8 @@ help:
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
+	@echo "make fuzz     feed each parser for FUZZ_SECONDS (60) with what libFuzzer thinks of"
+	@echo "make sanitize all tests under AddressSanitizer, then under ThreadSanitizer"
 	@echo "make lint     check the format of the sources"
 	@echo "make format   format the sources"
 	@echo "make clean    remove what was built"
@@ -49,6 +51,13 @@ bench:
 	swift build $(CONFIGURATION_FLAGS) --product sluice-bench
 	$(MAKE) -C Benchmarks/yardstick
 	@scripts/bench $(ARGS)
+
+# ARGS names targets.
+fuzz:
+	@scripts/install-packages libssl-dev libhiredis-dev pkg-config
+	SLUICE_FUZZ=1 swift build -c release --product sluice-fuzz --scratch-path .build/fuzz \
+		--sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
+	@scripts/fuzz $(ARGS)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -106,6 +106,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        // What the fuzzers feed; its corpora are tests too.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "RedisStreams", "EventLog", "Configuration",
+                "COpenSSL",
+            ], path: "Tests/Fuzz/Targets", swiftSettings: settings),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),
         .testTarget(name: "ServerSentEventsTests", dependencies: ["ServerSentEvents"], swiftSettings: settings),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket"], swiftSettings: settings),
@@ -120,3 +128,13 @@ let package = Package(
         .testTarget(name: "RedisStreamsTests", dependencies: ["RedisStreams", "EventLog"], swiftSettings: settings),
     ]
 )
+
+// Links libFuzzer, which only `make fuzz` asks the compiler for.
+if Context.environment["SLUICE_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "sluice-fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz/Runner",
+            swiftSettings: settings),
+    ]
+}

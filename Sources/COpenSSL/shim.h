@@ -6,7 +6,9 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -27,6 +29,8 @@ static inline long sluice_SSL_CTX_set_mode(SSL_CTX *context, long mode) {
 static inline void sluice_SSL_CTX_refuse_renegotiation(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
 }
+
+static inline int sluice_EVP_PKEY_PUBLIC_KEY(void) { return EVP_PKEY_PUBLIC_KEY; }
 
 static inline void sluice_BIO_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void sluice_BIO_set_retry_write(BIO *bio) { BIO_set_retry_write(bio); }

@@ -37,6 +37,11 @@ extension Key {
             settings[keyPath: place] = Secret(value)
         case .strings(let place):
             return assign(raw, to: &settings[keyPath: place])
+        case .secrets(let place):
+            var strings: [String] = []
+            let findings = assign(raw, to: &strings)
+            if findings.isEmpty { settings[keyPath: place] = strings.map { Secret($0) } }
+            return findings
         case .logLevel(let place):
             guard let value = Self.string(raw).flatMap({ LogLevel(rawValue: $0.lowercased()) }) else {
                 return refuse(raw, oneOf(LogLevel.allCases.map(\.rawValue)))
@@ -59,8 +64,8 @@ extension Key {
                 if case .string(let value) = element {
                     values.append(value)
                 } else {
-                    findings.append(
-                        Finding(key: "\(path)[\(index)]", found: "is \(shown(element))", expected: "a string"))
+                    let found = isSecret ? element.kindName : shown(element)
+                    findings.append(Finding(key: "\(path)[\(index)]", found: "is \(found)", expected: "a string"))
                 }
             }
             if findings.isEmpty { strings = values }

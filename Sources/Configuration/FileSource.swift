@@ -1,5 +1,3 @@
-import Glibc
-
 /// The configuration file, or that there is none.
 public enum FileSource: Sendable {
     /// No file.
@@ -30,46 +28,17 @@ public enum FileSource: Sendable {
     }
 
     private static func read(path: String, mayBeAbsent: Bool) -> Contents {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let code = errno
-            if mayBeAbsent, code == ENOENT { return .absent }
-            return unreadable(path, reason: errorText(code))
+        do throws(FileBytes.Failure) {
+            return .bytes(try FileBytes.read(path, atMost: maximumBytes), name: path)
+        } catch {
+            return mayBeAbsent && error.isAbsence ? .absent : unreadable(path, reason: error.reason)
         }
-        defer { close(descriptor) }
-
-        // One byte more than allowed tells a full file from one that is too long.
-        var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { buffer in
-                // Sound: the slice lies within the array, which outlives the call.
-                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-                return Glibc.read(descriptor, rest.baseAddress, rest.count)
-            }
-            if count < 0 {
-                let code = errno
-                if code == EINTR { continue }
-                return unreadable(path, reason: errorText(code))
-            }
-            if count == 0 { break }
-            filled += count
-        }
-        guard filled <= maximumBytes else {
-            return unreadable(path, reason: "it is longer than \(maximumBytes) bytes")
-        }
-        return .bytes(Array(bytes[..<filled]), name: path)
     }
 
     private static func unreadable(_ path: String, reason: String) -> Contents {
         let problem = Problem(
             key: nil, source: .file(path), found: "the file cannot be read (\(reason))", expected: "a readable file")
         return .unreadable(problem)
-    }
-
-    private static func errorText(_ code: Int32) -> String {
-        // Sound: strerror gives a C string that holds until the next call, and it is copied at once.
-        strerror(code).map { String(cString: $0) } ?? "error \(code)"
     }
 }
 

@@ -63,8 +63,19 @@ extension Key {
             "redisStreamReadBlockMs", .integer(\.redisStreamReadBlockMs, 1...600_000),
             "How long one read waits for events, 1000 at the most; silence of 2 s more counts as a dead connection"),
 
-        Key("jwtAlgorithms", .strings(\.jwtAlgorithms), "Algorithms a token may be signed with: HS256, HS384, HS512"),
-        Key("jwtSecret", .secret(\.jwtSecret), "The secret tokens are signed with, at least 32 bytes; required"),
+        Key(
+            "jwtAlgorithms", .strings(\.jwtAlgorithms),
+            "Algorithms a token may be signed with: "
+                + Settings.supportedAlgorithms.joined(separator: ", ")),
+        Key(
+            "jwtSecret", .secret(\.jwtSecret),
+            "The secret tokens are signed with, at least 32 bytes; required with HS256, HS384 and HS512"),
+        Key(
+            "previousJwtSecrets", .secrets(\.previousJwtSecrets),
+            "Secrets of before, at least 32 bytes each, 15 at the most, whose tokens are still good"),
+        Key(
+            "jwtPublicKeyFiles", .strings(\.jwtPublicKeyFiles),
+            "Files with the public keys for the other algorithms: PEM, JWK or JWK Set"),
         Key("jwtCookieName", .string(\.jwtCookieName), "The cookie that carries the token"),
         Key("jwtChannelIdKey", .string(\.jwtChannelIdKey), "The claim that names the channel"),
         Key("closeOnTokenExpiry", .boolean(\.closeOnTokenExpiry), "Close an open socket when its token expires"),

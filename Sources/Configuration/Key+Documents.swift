@@ -57,6 +57,7 @@ extension Key {
         case .optionalString: "string or null"
         case .secret: "string, never shown"
         case .strings: "array of strings"
+        case .secrets: "array of strings, never shown"
         case .choice(let words): words.joined(separator: ", ")
         }
     }
@@ -66,7 +67,7 @@ extension Key {
         case .integer: "<number>"
         case .boolean: "<true|false>"
         case .string, .optionalString, .secret: "<text>"
-        case .strings: "<text,text>"
+        case .strings, .secrets: "<text,text>"
         case .choice(let words): "<\(words.joined(separator: "|"))>"
         }
     }

@@ -15,6 +15,8 @@ public struct Key: Sendable {
         case secret
         /// An array of strings; comma-separated in a variable or a flag.
         case strings
+        /// An array of strings that are never printed; comma-separated in a variable.
+        case secrets
         /// One of these words.
         case choice([String])
     }
@@ -50,7 +52,7 @@ public struct Key: Sendable {
     var flagName: String { "--" + separated(by: "-") }
 
     /// Whether the value must not be shown.
-    public var isSecret: Bool { kind == .secret }
+    public var isSecret: Bool { kind == .secret || kind == .secrets }
 
     /// The values it takes.
     public var kind: Kind {
@@ -61,6 +63,7 @@ public struct Key: Sendable {
         case .optionalString: .optionalString
         case .secret: .secret
         case .strings: .strings
+        case .secrets: .secrets
         case .logLevel: .choice(LogLevel.allCases.map(\.rawValue))
         }
     }
@@ -104,6 +107,7 @@ enum Slot: Sendable {
     case optionalString(Place<String?>)
     case secret(Place<Secret>)
     case strings(Place<[String]>)
+    case secrets(Place<[Secret]>)
     case logLevel(Place<LogLevel>)
 
     /// The value as JSON text. A secret's is never given: the default's, which is empty, stands for it.
@@ -115,6 +119,7 @@ enum Slot: Sendable {
         case .string(let place): quoted(settings[keyPath: place])
         case .optionalString(let place): settings[keyPath: place].map(quoted) ?? "null"
         case .secret: quoted("")
+        case .secrets: "[]"
         case .strings(let place): "[" + settings[keyPath: place].map(quoted).joined(separator: ", ") + "]"
         case .logLevel(let place): quoted(settings[keyPath: place].rawValue)
         }

@@ -27,11 +27,7 @@ extension Settings {
                 "a path of 1 to 107 bytes (the system's limit)")
         }
         findings += redisFindings()
-        expectAlgorithms(&findings)
-        expect(
-            jwtSecret.count >= Self.minimumSecretBytes, "jwtSecret",
-            jwtSecret.isEmpty ? "is not set" : "is \(jwtSecret.count) bytes long",
-            "a secret of at least \(Self.minimumSecretBytes) bytes (environment variable JWT_SECRET or the file)")
+        findings += tokenFindings()
         expect(
             isCookieName(jwtCookieName), "jwtCookieName", "is \(shown(jwtCookieName))",
             "a cookie name (letters, digits and !#$%&'*+-.^_`|~)")
@@ -45,28 +41,10 @@ extension Settings {
         return findings
     }
 
-    private func expectAlgorithms(_ findings: inout [Finding]) {
-        let expected = oneOf(Self.supportedAlgorithms)
-        if jwtAlgorithms.isEmpty {
-            findings.append(Finding(key: "jwtAlgorithms", found: "is empty", expected: "at least " + expected))
-        }
-        for (index, algorithm) in jwtAlgorithms.enumerated() where !Self.supportedAlgorithms.contains(algorithm) {
-            let isNone = algorithm.lowercased() == "none"
-            let found = "is \(shown(algorithm))" + (isNone ? ", which would let anybody in" : "")
-            findings.append(Finding(key: "jwtAlgorithms[\(index)]", found: found, expected: expected))
-        }
-    }
-
     /// What works and is most likely not meant.
     func remarks() -> [(kind: Warning.Kind, key: String, message: String)] {
         var remarks: [(kind: Warning.Kind, key: String, message: String)] = []
-        if jwtSecret.begins(with: "CHANGE-ME") {
-            remarks.append(
-                (
-                    .placeholderSecret, "jwtSecret",
-                    "\"jwtSecret\" begins with CHANGE-ME: anybody can guess it. Do not use it in production."
-                ))
-        }
+        remarks += tokenRemarks()
         if socketResponseTimeoutMs <= pingSocketsIntervalMs {
             // On whichever of the two was set: the other may be a default.
             for key in ["socketResponseTimeoutMs", "pingSocketsIntervalMs"] {

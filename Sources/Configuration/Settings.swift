@@ -84,8 +84,13 @@ public struct Settings: Sendable, Equatable {
 
     /// Algorithms a token may be signed with, not empty; each is one of ``supportedAlgorithms``.
     public var jwtAlgorithms = ["HS256"]
-    /// The HMAC secret tokens are signed with, at least ``minimumSecretBytes`` long.
+    /// The HMAC secret tokens are signed with, at least ``minimumSecretBytes`` long; may be empty when only algorithms
+    /// with public keys are listed.
     public var jwtSecret = Secret("")
+    /// Secrets of before, whose tokens are still honoured; each as long as ``jwtSecret`` must be.
+    public var previousJwtSecrets: [Secret] = []
+    /// Files with the public keys tokens are checked with, not empty when an algorithm that needs one is listed.
+    public var jwtPublicKeyFiles: [String] = []
     /// Name of the cookie that carries the token (a token of RFC 6265, section 4.1.1).
     public var jwtCookieName = "async-token"
     /// The claim that names the channel.
@@ -131,7 +136,15 @@ public struct Settings: Sendable, Equatable {
     public init() {}
 
     /// Token algorithms that can be listed in ``jwtAlgorithms``.
-    public static let supportedAlgorithms = ["HS256", "HS384", "HS512"]
+    public static let supportedAlgorithms = secretAlgorithms + publicKeyAlgorithms
+    /// Those that are checked with a secret.
+    static let secretAlgorithms = ["HS256", "HS384", "HS512"]
+    /// Those that are checked with a public key.
+    static let publicKeyAlgorithms = [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+    ]
+    /// The most ``previousJwtSecrets``: each costs a check of the signature, and anybody can send a token.
+    static let maximumPreviousSecrets = 15
 
     /// The shortest secret that is accepted, in bytes: the output of the smallest hash, below which RFC 7518
     /// (section 3.2) forbids it.

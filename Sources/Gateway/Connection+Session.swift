@@ -30,16 +30,12 @@ extension Connection {
         guard loop.context.origins.allows(origins: origins, host: head.host) else {
             return .refused(.origin(printable(origins)))
         }
-        guard let token = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
-        let verification = token.withUnsafeBytes {
-            loop.context.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
-        }
-        switch verification {
-        case .accepted(let identity):
+        switch identify(head) {
+        case .identified(let identity):
             return .admitted(
                 Admitted(
                     channel: Channel(identity.channel), expiresAt: loop.context.expiry(of: identity, now: loop.now)))
-        case .refused(let refusal): return .refused(.token(refusal))
+        case .refused(let refusal): return .refused(refusal)
         }
     }
 

@@ -34,7 +34,7 @@ struct CrossOrigin {
     func preflightFields(methods: String) -> [Response.Field] {
         fields + [
             .init("Access-Control-Allow-Methods", methods),
-            .init("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control"),
+            .init("Access-Control-Allow-Headers", "Authorization, Last-Event-ID, Cache-Control"),
             .init("Access-Control-Max-Age", "\(Self.maximumAgeSeconds)"),
         ]
     }

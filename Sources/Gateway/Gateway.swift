@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     private let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
     private let drainMs: Int
+    private let reloader: Reloader
     private let logger: Logger
 
     /// Opens the port and starts the loops; Redis is contacted from there, and need not be up.
@@ -24,9 +25,12 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - settings: validated ones.
     ///   - logger: where everything is logged; must be safe to use from several threads, as swift-log's are.
-    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, and a second one ends the process at once. They must be
-    ///     blocked in the calling thread (``blockSignals()``).
-    public init(settings: Settings, logger: Logger, handlesSignals: Bool = false) throws(GatewayError) {
+    ///   - handlesSignals: whether SIGTERM and SIGINT drain it, a second one ends the process at once, and SIGHUP is
+    ///     ``reload()``. They must be blocked in the calling thread (``blockSignals()``).
+    ///   - source: where ``reload()`` finds the settings of then; nil: it reads the files that `settings` name.
+    public init(
+        settings: Settings, logger: Logger, handlesSignals: Bool = false, source: SettingsSource? = nil
+    ) throws(GatewayError) {
         let count = settings.eventLoops > 0 ? settings.eventLoops : Self.coreCount
         let context = try GatewayContext(settings: settings, loopCount: count, logger: logger)
         let listeners = try Self.listen(settings, count: count)
@@ -43,10 +47,11 @@ public final class Gateway: Sendable {
         }
         let mailboxes = loops.map(\.mailbox)
         self.mailboxes = mailboxes
+        reloader = Reloader(source: source ?? { .success(settings) }, mailboxes: mailboxes, logger: logger)
 
         if handlesSignals {
             do {
-                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, logger)
+                try Self.handleSignals(on: loops[0].events, mailboxes, drainMs: settings.drainMs, reloader, logger)
             } catch {
                 throw GatewayError("signals cannot be handled: \(error)")
             }
@@ -67,6 +72,7 @@ public final class Gateway: Sendable {
             }
         }
         self.threads = threads
+        context.tokenKeys.log(to: logger)
         logger.info(
             "listening",
             metadata: [
@@ -84,6 +90,13 @@ public final class Gateway: Sendable {
         logger.info("draining", metadata: ["drainMs": "\(milliseconds)"])
         for mailbox in mailboxes { mailbox.post(.drain) }
     }
+
+    /// Reads again what may change while it runs: what tokens are checked with (`jwtAlgorithms`, `jwtSecret`,
+    /// `previousJwtSecrets`, `jwtChannelIdKey`, and the files of `jwtPublicKeyFiles`). New handshakes are checked with the
+    /// new keys; open sockets stay. What is not good is logged, and changes nothing. Blocks while files are read.
+    /// - Returns: whether everything was good.
+    @discardableResult
+    public func reload() -> Bool { reloader.reload() }
 
     /// Stops without ceremony.
     public func stop() {
@@ -106,20 +119,24 @@ public final class Gateway: Sendable {
         return collected.wait(milliseconds: 60_000)
     }
 
-    /// Blocks SIGTERM and SIGINT in this thread and those it starts, so that they reach the gateway as events. To be
+    /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those it starts, so that they reach the gateway as events. To be
     /// called at the start of the process.
     public static func blockSignals() throws(GatewayError) {
         Signals.ignoreBrokenPipe()
         do {
-            try Signals.block([SIGTERM, SIGINT])
+            try Signals.block([SIGTERM, SIGINT, SIGHUP])
         } catch {
             throw GatewayError("signals cannot be blocked: \(error)")
         }
     }
 
     private static func handleSignals(
-        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ logger: Logger
+        on loop: EventLoop, _ mailboxes: [Mailbox<LoopMessage>], drainMs: Int, _ reloader: Reloader, _ logger: Logger
     ) throws(SystemError) {
+        try Signals.deliver([SIGHUP], on: loop) { _ in
+            logger.info("reloading")
+            reloader.reloadInBackground()
+        }
         var received = 0
         try Signals.deliver([SIGTERM, SIGINT], on: loop) { _ in
             received += 1

@@ -9,7 +9,8 @@ import RedisStreams
 struct GatewayContext: Sendable {
     let settings: Settings
     let logger: Logger
-    let verifier: Verifier
+    /// Those of the start; each loop holds the verifier that counts now.
+    let tokenKeys: TokenKeys
     /// For all connections to Redis and its sentinels; nil: without TLS.
     let redisTLS: TLSClientContext?
     let origins: OriginPolicy
@@ -24,12 +25,10 @@ struct GatewayContext: Sendable {
         self.settings = settings
         self.loopCount = loopCount
         self.logger = logger
-        let algorithms = settings.jwtAlgorithms.compactMap { Algorithm(name: $0) }
         do {
-            let keys = try VerificationKeys(secrets: [settings.jwtSecret.reveal()], algorithms: algorithms)
-            verifier = Verifier(keys: keys, channelClaim: settings.jwtChannelIdKey)
+            tokenKeys = try TokenKeys.load(settings)
         } catch {
-            throw GatewayError("libcrypto cannot check tokens: \(error)")
+            throw GatewayError(error.sentences.joined(separator: "\n"))
         }
         redisTLS = try Self.makeRedisTLS(settings.redis)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
@@ -66,7 +65,7 @@ extension GatewayContext {
     /// When a token's socket is closed: at its `exp`, with the leeway that its handshake had.
     func expiry(of identity: Identity, now: MonotonicTime) -> MonotonicTime {
         guard settings.closeOnTokenExpiry, let expires = identity.expiresAtMilliseconds else { return .distantFuture }
-        let left = expires + verifier.leewayMilliseconds - WallClock.nowMilliseconds()
+        let left = expires + tokenKeys.verifier.leewayMilliseconds - WallClock.nowMilliseconds()
         return now.advanced(byMilliseconds: max(left, 0))
     }
 }

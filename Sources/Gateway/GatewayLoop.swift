@@ -1,6 +1,7 @@
 import Configuration
 import EventLog
 import EventLoop
+import JSONWebToken
 import Logging
 import Metrics
 
@@ -26,6 +27,8 @@ final class GatewayLoop {
     var log: EventLog
     var channels = ChannelTable()
     var counters = LoopCounters()
+    /// What tokens are checked with; replaced when the keys are loaded again.
+    private(set) var verifier: Verifier
     private(set) var availability = Availability.starting
     private(set) var isRedisConnected = false
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
@@ -74,6 +77,7 @@ final class GatewayLoop {
     init(context: GatewayContext, listener: Listener) throws(SystemError) {
         self.context = context
         self.listener = listener
+        verifier = context.tokenKeys.verifier
         let inbox = Inbox()
         self.inbox = inbox
         events = try EventLoop()
@@ -130,6 +134,8 @@ final class GatewayLoop {
         case .primaryMoved(let old, let new):
             reader?.leave(old, for: new)
             replayer.leave(old, for: new)
+        case .verifier(let verifier):
+            self.verifier = verifier
         case .drain:
             startDraining()
         case .stop:

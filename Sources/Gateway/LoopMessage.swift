@@ -1,4 +1,5 @@
 import EventLog
+import JSONWebToken
 import Metrics
 import RedisStreams
 
@@ -16,6 +17,8 @@ enum LoopMessage: Sendable {
     case redis(connected: Bool)
     /// The sentinels name another primary: nobody is to stay with the old one.
     case primaryMoved(from: NodeAddress, to: NodeAddress)
+    /// Tokens are checked with this from now on.
+    case verifier(Verifier)
     case drain
     /// End at once, whatever is open.
     case stop

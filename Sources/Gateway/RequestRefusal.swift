@@ -10,6 +10,8 @@ enum RequestRefusal: Equatable {
     case bodyInHandshake
     case handshakeTimeout
     case noToken
+    /// `Authorization: Bearer` without a token behind it.
+    case malformedAuthorization
     case token(JSONWebToken.Refusal)
     case origin(String)
     case starting
@@ -33,9 +35,14 @@ enum RequestRefusal: Equatable {
         case .handshakeTimeout:
             Response(.requestTimeout, text: explanation)
         case .noToken:
-            Response(.unauthorized, text: "no token: the cookie that carries it is missing")
+            // Without an error code, since there was nothing that could be wrong (RFC 6750 section 3.1).
+            Response(
+                .unauthorized, text: "no token: its cookie is missing, and so is Authorization: Bearer",
+                fields: [.init("WWW-Authenticate", "Bearer")])
+        case .malformedAuthorization:
+            Response(.unauthorized, text: explanation, fields: [Self.invalidToken])
         case .token(let refusal):
-            Response(.unauthorized, text: refusal.reason)
+            Response(.unauthorized, text: refusal.reason, fields: [Self.invalidToken])
         case .origin:
             Response(.forbidden, text: "pages of this origin may not connect")
         case .starting:
@@ -60,6 +67,9 @@ enum RequestRefusal: Equatable {
         }
     }
 
+    /// RFC 6750 section 3; every 401 says how to do better (RFC 9110 section 15.5.2).
+    private static let invalidToken = Response.Field("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+
     private func handshakeResponse(_ refusal: HandshakeRefusal) -> Response {
         var fields: [Response.Field] = []
         if let (name, value) = refusal.headerField { fields.append(.init(name, "\(value)")) }
@@ -76,6 +86,7 @@ enum RequestRefusal: Equatable {
         case .handshake, .bodyInHandshake: "bad_handshake"
         case .handshakeTimeout: "timeout"
         case .noToken: "token_missing"
+        case .malformedAuthorization: "token_malformed"
         case .token(let refusal): refusal.tag
         case .origin: "origin"
         case .starting: "starting"
@@ -94,7 +105,8 @@ enum RequestRefusal: Equatable {
         case .handshake(let refusal): refusal.reason
         case .bodyInHandshake: "A request that opens a WebSocket has no body."
         case .handshakeTimeout: "the request's head did not arrive within handshakeTimeoutMs"
-        case .noToken: "the cookie named by jwtCookieName is missing"
+        case .noToken: "the cookie named by jwtCookieName is missing, and so is Authorization: Bearer"
+        case .malformedAuthorization: "Authorization: Bearer has no token."
         case .token(let refusal): refusal.reason
         case .origin(let origin):
             "pages of the origin \(origin) may not connect; if they should, list it in allowedOrigins (a proxy that rewrites Host makes this necessary)"
@@ -112,8 +124,8 @@ enum RequestRefusal: Equatable {
     var isOperatorsConcern: Bool {
         switch self {
         case .origin, .tooManyConnections: true
-        case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .token, .starting, .draining,
-            .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod:
+        case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
+            .starting, .draining, .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod:
             false
         }
     }

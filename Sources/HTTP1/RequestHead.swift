@@ -119,6 +119,9 @@ public struct RequestHead: Sendable {
         query.flatMap { Query.value(of: name, in: $0) }
     }
 
+    /// The token that the client gave by itself, rather than by a cookie.
+    public var bearerToken: BearerToken { BearerToken(fields) }
+
     /// The value of the first cookie of that name, in all `Cookie` fields; quotes around a value are taken off
     /// (RFC 6265 section 4.1.1), nothing is decoded. Names are case-sensitive.
     public func cookies(named name: [UInt8]) -> ArraySlice<UInt8>? {

@@ -4,6 +4,8 @@ internal import COpenSSL
 public enum CryptographyError: Error, Equatable, CustomStringConvertible {
     /// The secret has no bytes; anybody could sign with it.
     case emptySecret
+    /// Tokens of that algorithm are not made with a secret.
+    case notForSecrets(Algorithm)
     /// A call of libcrypto failed: what was tried, and libcrypto's own text (often: its configuration file switches
     /// the default provider off).
     case libcrypto(operation: String, detail: String)
@@ -13,6 +15,8 @@ public enum CryptographyError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .emptySecret:
             "The JWT secret is empty; a secret of at least 32 bytes was expected."
+        case .notForSecrets(let algorithm):
+            "\(algorithm.rawValue) is not an algorithm with a secret; one of HS256, HS384 and HS512 was expected."
         case .libcrypto(let operation, let detail):
             "libcrypto could not \(operation): \(detail)."
         }

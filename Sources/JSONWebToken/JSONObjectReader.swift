@@ -58,10 +58,30 @@ struct JSONObjectReader {
 
     private mutating func readValue(in text: Span<UInt8>) -> JSONValue? {
         guard position < text.count else { return nil }
+        let start = position
         switch text[position] {
-        case UInt8(ascii: "{"), UInt8(ascii: "["): return skipContainer(in: text) ? .other : nil
+        case UInt8(ascii: "{"): return skipContainer(in: text) ? .object(start..<position) : nil
+        case UInt8(ascii: "["): return skipContainer(in: text) ? .array(start..<position) : nil
         default: return readScalar(in: text)
         }
+    }
+
+    /// The elements of an array that a reader has gone over, or nil if the range is no array's.
+    static func elements(of array: Range<Int>, in text: Span<UInt8>) -> [JSONValue]? {
+        var reader = JSONObjectReader()
+        reader.position = array.lowerBound
+        guard reader.take(UInt8(ascii: "["), in: text) else { return nil }
+        reader.skipWhitespace(in: text)
+        var elements: [JSONValue] = []
+        if reader.take(UInt8(ascii: "]"), in: text) { return elements }
+        while let element = reader.readValue(in: text) {
+            elements.append(element)
+            reader.skipWhitespace(in: text)
+            if reader.take(UInt8(ascii: "]"), in: text) { return elements }
+            guard reader.take(UInt8(ascii: ","), in: text) else { return nil }
+            reader.skipWhitespace(in: text)
+        }
+        return nil
     }
 
     private mutating func readScalar(in text: Span<UInt8>) -> JSONValue? {
@@ -69,9 +89,9 @@ struct JSONObjectReader {
         switch text[position] {
         case UInt8(ascii: "\""): return readString(in: text).map { .string($0) }
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return readNumber(in: text).map { .number($0) }
-        case UInt8(ascii: "t"): return take("true", in: text) ? .other : nil
-        case UInt8(ascii: "f"): return take("false", in: text) ? .other : nil
-        case UInt8(ascii: "n"): return take("null", in: text) ? .other : nil
+        case UInt8(ascii: "t"): return take("true", in: text) ? .literal : nil
+        case UInt8(ascii: "f"): return take("false", in: text) ? .literal : nil
+        case UInt8(ascii: "n"): return take("null", in: text) ? .literal : nil
         default: return nil
         }
     }

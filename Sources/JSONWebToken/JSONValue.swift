@@ -3,8 +3,12 @@ enum JSONValue {
     case string(JSONString)
     /// In the grammar of RFC 8259 section 6.
     case number(Range<Int>)
-    /// An object, array, `true`, `false` or `null`.
-    case other
+    /// Brackets included; grammatical throughout.
+    case object(Range<Int>)
+    /// Brackets included; grammatical throughout.
+    case array(Range<Int>)
+    /// `true`, `false` or `null`.
+    case literal
 }
 
 /// A string of a JSON text: the range between its quotes, known to be grammatical.

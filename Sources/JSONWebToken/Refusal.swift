@@ -12,15 +12,20 @@ public enum Refusal: String, Sendable, CaseIterable {
     case headerNotJSON
     /// The second part is not a JSON object in UTF-8.
     case payloadNotJSON
-    /// `alg`, `exp`, `nbf` or the channel claim stands there twice. RFC 7515 section 4 and RFC 7519 section 4 allow to
+    /// `alg`, `kid`, `exp`, `nbf` or the channel claim stands there twice. RFC 7515 section 4 and RFC 7519 section 4 allow to
     /// refuse this or to take the last; refused, so that no two readers of one token can see two different tokens.
     case duplicateMember
     /// No `alg`, or one that is not a string.
     case algorithmMissing
     /// `alg` is not one of the configured names (`none`, in any spelling, never is).
     case algorithmNotAllowed
-    /// The header has `crit`: extensions that must be understood, and none is (RFC 7515 section 4.1.11).
+    /// The header has `crit`: extensions that must be understood, and none is (RFC 7515 section 4.1.11); or `b64`, which
+    /// changes what the payload is and must not be there without `crit` (RFC 7797 section 6).
     case criticalExtension
+    /// `kid` is not a string (RFC 7515 section 4.1.4).
+    case keyIDNotString
+    /// `kid` names a key that is not there, and none that has no name could have made the signature.
+    case keyUnknown
     /// The signature fits none of the keys.
     case signatureInvalid
     /// libcrypto failed (no memory): the token may be good, but nobody gets in unchecked.
@@ -58,6 +63,8 @@ public enum Refusal: String, Sendable, CaseIterable {
         case .algorithmMissing: "The token names no algorithm."
         case .algorithmNotAllowed: "The token's algorithm is not allowed."
         case .criticalExtension: "The token has a critical extension that is not known."
+        case .keyIDNotString: "The token's kid is not a string."
+        case .keyUnknown: "The token's key is not known."
         case .signatureInvalid: "The token's signature is not valid."
         case .notCheckable: "The token could not be checked."
         case .expiryNotNumeric: "The token's exp is not a number."
@@ -77,9 +84,12 @@ public enum Refusal: String, Sendable, CaseIterable {
         switch self {
         case .empty: "token_empty"
         case .tooLong: "token_too_long"
-        case .notThreeParts, .notBase64URL, .headerNotJSON, .payloadNotJSON, .duplicateMember: "token_malformed"
+        case .notThreeParts, .notBase64URL, .headerNotJSON, .payloadNotJSON, .duplicateMember,
+            .keyIDNotString:
+            "token_malformed"
         case .algorithmMissing, .algorithmNotAllowed: "token_algorithm"
         case .criticalExtension: "token_critical_extension"
+        case .keyUnknown: "token_key"
         case .signatureInvalid: "token_signature"
         case .notCheckable: "token_not_checkable"
         case .expiryNotNumeric, .notBeforeNotNumeric: "token_date"

@@ -17,8 +17,8 @@ public struct Identity: Sendable, Equatable {
 
 /// Checks tokens: JWS compact serialization (RFC 7515), the claims `exp`, `nbf` and the channel's (RFC 7519).
 ///
-/// Immutable, without locks; may be shared by all event loops. Everything else in a token (`typ`, `kid`, `sub`, `iat`,
-/// `aud` …) does not matter.
+/// Immutable; may be shared by all event loops, none of which waits for another. Everything else in a token (`typ`, `sub`,
+/// `iat`, `aud` …) does not matter.
 public struct Verifier: Sendable {
     /// Longer tokens are refused before they are looked at. Cookies of 4 KiB are all that browsers keep.
     public static let maxTokenBytes = 8192
@@ -70,16 +70,19 @@ public struct Verifier: Sendable {
         let payloadEnd = headerBytes + payloadBytes
         let bytes = decoded.span
 
+        let header = bytes.extracting(0..<headerBytes)
         let algorithm: Algorithm
-        switch readHeader(bytes.extracting(0..<headerBytes)) {
-        case .algorithm(let named): algorithm = named
+        let keyID: JSONString?
+        switch readHeader(header) {
+        case .read(let named, let id): (algorithm, keyID) = (named, id)
         case .refused(let refusal): return .refused(refusal)
         }
         switch keys.check(
             bytes.extracting(payloadEnd..<payloadEnd + signatureBytes), of: token.extracting(parts.signingInput),
-            algorithm: algorithm)
+            algorithm: algorithm, keyID: keyID, in: header)
         {
         case .valid: break
+        case .unknownKey: return .refused(.keyUnknown)
         case .invalid: return .refused(.signatureInvalid)
         case .failed: return .refused(.notCheckable)
         }
@@ -87,13 +90,14 @@ public struct Verifier: Sendable {
     }
 
     private enum Header {
-        case algorithm(Algorithm)
+        case read(Algorithm, keyID: JSONString?)
         case refused(Refusal)
     }
 
     private func readHeader(_ text: Span<UInt8>) -> Header {
         guard isUTF8(text) else { return .refused(.headerNotJSON) }
         var name: JSONValue?
+        var keyID: JSONValue?
         var isCritical = false
         var reader = JSONObjectReader()
         members: while true {
@@ -102,7 +106,10 @@ public struct Verifier: Sendable {
                 if member.equals(MemberName.alg, in: text) {
                     guard name == nil else { return .refused(.duplicateMember) }
                     name = value
-                } else if member.equals(MemberName.crit, in: text) {
+                } else if member.equals(MemberName.kid, in: text) {
+                    guard keyID == nil else { return .refused(.duplicateMember) }
+                    keyID = value
+                } else if member.equals(MemberName.crit, in: text) || member.equals(MemberName.b64, in: text) {
                     isCritical = true
                 }
             case .end: break members
@@ -111,10 +118,14 @@ public struct Verifier: Sendable {
         }
         guard !isCritical else { return .refused(.criticalExtension) }
         guard case .string(let name)? = name else { return .refused(.algorithmMissing) }
-        for candidate in algorithmNames where name.equals(candidate.name, in: text) {
-            return .algorithm(candidate.algorithm)
+        var listed: Algorithm?
+        for candidate in algorithmNames where name.equals(candidate.name, in: text) { listed = candidate.algorithm }
+        guard let algorithm = listed else { return .refused(.algorithmNotAllowed) }
+        switch keyID {
+        case nil: return .read(algorithm, keyID: nil)
+        case .string(let id): return .read(algorithm, keyID: id)
+        case .number, .object, .array, .literal: return .refused(.keyIDNotString)
         }
-        return .refused(.algorithmNotAllowed)
     }
 
     private func readClaims(_ text: Span<UInt8>, nowMilliseconds: Int64) -> Verification {
@@ -180,7 +191,9 @@ public struct Verifier: Sendable {
 /// The members that are looked for, besides the configured channel claim.
 private enum MemberName {
     static let alg = Array("alg".utf8)
+    static let b64 = Array("b64".utf8)
     static let crit = Array("crit".utf8)
+    static let kid = Array("kid".utf8)
     static let exp = Array("exp".utf8)
     static let nbf = Array("nbf".utf8)
 }

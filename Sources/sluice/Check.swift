@@ -1,11 +1,12 @@
 import ArgumentParser
 import Configuration
 import EventLog
+import Gateway
 import RedisStreams
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check the configuration and the way to Redis, and say what was found.",
+        abstract: "Check the configuration, the keys of tokens and the way to Redis, and say what was found.",
         usage: "sluice check [--config <path>] [<settings as for serve>]",
         discussion: """
             Takes the same file, environment and flags as serve (see `sluice serve --help`). Ends with status 0 if the gateway would start and \
@@ -26,6 +27,14 @@ struct Check: ParsableCommand {
             if warning.isNotice { StandardOutput.write("Note: \(warning)") } else { StandardError.write("\(warning)") }
         }
         if !loaded.hasUnknownKeys { StandardOutput.write("Configuration: valid, from \(Self.sources(of: loaded)).") }
+
+        do throws(SettingsProblems) {
+            let keys = try TokenKeys.load(settings)
+            for note in keys.notes { StandardOutput.write("Note: \(note)") }
+            for description in keys.descriptions { StandardOutput.write("Key for tokens: \(description).") }
+        } catch {
+            throw CommandFailure(error.sentences)
+        }
 
         let waiter = try Waiter()
         do {

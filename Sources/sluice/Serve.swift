@@ -14,7 +14,9 @@ struct Serve: ParsableCommand {
             them into the file or into JWT_SECRET and REDIS_PASSWORD. `sluice check` tells what is wrong before you \
             start.
 
-            SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once.
+            SIGTERM (or Ctrl-C) closes the connections over drain-ms and ends with status 0; a second one ends at once. \
+            SIGHUP reads again what tokens are checked with (jwtAlgorithms, jwtSecret, previousJwtSecrets and the key \
+            files); if something is wrong with it, the log says so and nothing changes.
 
             For example:
 
@@ -47,7 +49,8 @@ struct Serve: ParsableCommand {
         let limit = raiseDescriptorLimit()
         logger.info("limit of open descriptors", metadata: ["limit": "\(limit.soft)"])
 
-        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true)
+        let source = configuration.source(options.overrides)
+        let gateway = try Gateway.open(settings, loaded, logger, handlesSignals: true, source: source)
         gateway.wait()
         logger.info("stopped")
     }
@@ -57,15 +60,31 @@ extension Gateway {
     /// Opens the port and starts the gateway.
     /// - Throws: a sentence that names the port and where it was set.
     static func open(
-        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool
+        _ settings: Settings, _ loaded: LoadResult, _ logger: Logger, handlesSignals: Bool,
+        source: SettingsSource? = nil
     ) throws(CommandFailure) -> Gateway {
         do {
-            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals)
+            return try Gateway(settings: settings, logger: logger, handlesSignals: handlesSignals, source: source)
         } catch {
             guard error.isAboutPort else { throw CommandFailure("The gateway cannot start. \(error)") }
             throw CommandFailure(
                 "The gateway cannot start. \(error)",
                 "\"port\" is \(settings.port), set by \(loaded.source(of: "port")).")
+        }
+    }
+}
+
+extension ConfigurationOption {
+    /// The same file, environment and flags again, with what stands in the file then.
+    func source(_ overrides: [Override]) -> SettingsSource {
+        let file = file
+        let environment = Self.environment
+        return {
+            let result = Settings.load(file: file, environment: environment, overrides: overrides)
+            guard let settings = result.settings else {
+                return .failure(SettingsProblems(result.problems.map(\.description)))
+            }
+            return .success(settings)
         }
     }
 }

@@ -41,7 +41,7 @@ extension CompletionKind {
         case .boolean: .list(["true", "false"])
         case .choice(let words): .list(words)
         case .optionalString where path.hasSuffix("Path") || path.hasSuffix("File"): .file()
-        case .integer, .string, .optionalString, .secret, .strings, nil: .default
+        case .integer, .string, .optionalString, .secret, .strings, .secrets, nil: .default
         }
     }
 }
@@ -52,7 +52,7 @@ extension Key {
         case .integer: "number"
         case .boolean: "true|false"
         case .string, .optionalString, .secret: "text"
-        case .strings: "text,text"
+        case .strings, .secrets: "text,text"
         case .choice(let words): words.joined(separator: "|")
         }
     }
@@ -105,6 +105,7 @@ struct ReadingOptions: SettingsOptions {
 
 struct TokenOptions: SettingsOptions {
     @Option(key: "jwtAlgorithms") var algorithms: Override?
+    @Option(key: "jwtPublicKeyFiles") var publicKeyFiles: Override?
     @Option(key: "jwtCookieName") var cookieName: Override?
     @Option(key: "jwtChannelIdKey") var channelIDKey: Override?
 }

@@ -44,9 +44,11 @@ struct TokenMinter {
     private let channelClaim: String
 
     init(_ settings: Settings) throws(CommandFailure) {
-        guard let algorithm = settings.jwtAlgorithms.lazy.compactMap({ Algorithm(name: $0) }).first else {
+        guard let algorithm = settings.jwtAlgorithms.lazy.compactMap({ Algorithm(name: $0) }).first(where: \.usesSecret)
+        else {
             throw CommandFailure(
-                "None of jwtAlgorithms is one that tokens can be signed with here (HS256, HS384, HS512).")
+                "None of jwtAlgorithms is one that tokens can be signed with here (HS256, HS384, HS512): the gateway has "
+                    + "public keys only, and tokens come from who has the private ones.")
         }
         do {
             signer = try Signer(algorithm: algorithm, secret: settings.jwtSecret.reveal())

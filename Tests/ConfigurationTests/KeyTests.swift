@@ -14,7 +14,8 @@ struct KeyTests {
             ("redis.ssl", "REDIS_SSL"), ("redis.validateHostname", "REDIS_VALIDATE_HOSTNAME"),
             ("redisStreamPrefix", "REDIS_STREAM_PREFIX"), ("redisStreamReadCount", "REDIS_STREAM_READ_COUNT"),
             ("redisStreamReadBlockMs", "REDIS_STREAM_READ_BLOCK_MS"), ("jwtAlgorithms", "JWT_ALGORITHMS"),
-            ("jwtSecret", "JWT_SECRET"), ("jwtCookieName", "JWT_COOKIE_NAME"),
+            ("jwtSecret", "JWT_SECRET"), ("previousJwtSecrets", "PREVIOUS_JWT_SECRETS"),
+            ("jwtPublicKeyFiles", "JWT_PUBLIC_KEY_FILES"), ("jwtCookieName", "JWT_COOKIE_NAME"),
             ("jwtChannelIdKey", "JWT_CHANNEL_ID_KEY"), ("socketResponseTimeoutMs", "SOCKET_RESPONSE_TIMEOUT_MS"),
             ("pingSocketsIntervalMs", "PING_SOCKETS_INTERVAL_MS"), ("gcChannelsIntervalMs", "GC_CHANNELS_INTERVAL_MS"),
             ("allowedOrigins", "ALLOWED_ORIGINS"), ("maxConnectionsPerChannel", "MAX_CONNECTIONS_PER_CHANNEL"),
@@ -55,7 +56,8 @@ struct KeyTests {
             ("redis.sentinelPassword", "\"\""),
             ("redisStreamPrefix", "\"async-events-\""),
             ("redisStreamReadCount", "1000"), ("redisStreamReadBlockMs", "5000"), ("jwtAlgorithms", "[\"HS256\"]"),
-            ("jwtSecret", "\"\""), ("jwtCookieName", "\"async-token\""), ("jwtChannelIdKey", "\"channel\""),
+            ("jwtSecret", "\"\""), ("previousJwtSecrets", "[]"), ("jwtPublicKeyFiles", "[]"),
+            ("jwtCookieName", "\"async-token\""), ("jwtChannelIdKey", "\"channel\""),
             ("socketResponseTimeoutMs", "60000"), ("pingSocketsIntervalMs", "20000"),
             ("gcChannelsIntervalMs", "120000"), ("allowedOrigins", "[]"), ("maxConnectionsPerChannel", "0"),
             ("maxTotalConnections", "0"), ("closeOnTokenExpiry", "true"), ("replayRecentMs", "0"),
@@ -87,7 +89,7 @@ struct KeyTests {
     func flags() {
         #expect(
             Key.all.filter { $0.flag == nil }.map(\.path) == [
-                "redis.url", "redis.password", "redis.sentinelPassword", "jwtSecret",
+                "redis.url", "redis.password", "redis.sentinelPassword", "jwtSecret", "previousJwtSecrets",
             ])
         #expect(Key.named("redis.socketPath")?.flag == "--redis-socket-path")
         #expect(Key.named("port")?.flag == "--port")

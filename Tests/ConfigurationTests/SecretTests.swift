@@ -53,14 +53,14 @@ struct SecretTests {
             "s3cr3t", "\"s3cr3t\" s3cr3t", "\"s3cr\n3t\"", "\"s3cr\\x3t\"",
         ])
     func neverInMessages(value: String) {
-        for path in ["jwtSecret", "redis.password"] {
+        for path in ["jwtSecret", "redis.password", "previousJwtSecrets"] {
             let key = Key.all.filter { $0.path == path }
             #expect(key.first?.isSecret == true)
             for result in [
                 load(key.first?.file(value), secret: nil),
                 load(
                     environment: [
-                        path == "jwtSecret" ? "JWT_SECRET" : "REDIS_PASSWORD": value, "GAQ_JWT_SECRET": "s3cr3t",
+                        key.first?.environmentVariable ?? "": value, "GAQ_JWT_SECRET": "s3cr3t",
                     ],
                     secret: nil),
                 load(flags: [Override(key: path, value: value)], secret: nil),

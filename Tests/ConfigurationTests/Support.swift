@@ -28,8 +28,10 @@ extension Key {
 
     /// The value that `settings` have at this key, as JSON text; a secret's as it is, which only tests may do.
     func value(in settings: Settings) -> String {
-        if case .secret(let place) = slot {
-            return quoted(String(decoding: settings[keyPath: place].reveal(), as: UTF8.self))
+        func text(_ secret: Secret) -> String { quoted(String(decoding: secret.reveal(), as: UTF8.self)) }
+        if case .secret(let place) = slot { return text(settings[keyPath: place]) }
+        if case .secrets(let place) = slot {
+            return "[" + settings[keyPath: place].map(text).joined(separator: ", ") + "]"
         }
         return slot.json(in: settings)
     }
@@ -54,6 +56,9 @@ extension Key {
         case .secret:
             let text = path == "redis.url" ? "redis://:\(goodSecret)@other.example" : goodSecret
             return (quoted(text), text)
+        case .secrets:
+            let other = String(goodSecret.reversed())
+            return ("[\(quoted(goodSecret)), \(quoted(other))]", "\(goodSecret),\(other)")
         case .choice: return ("\"error\"", "error")
         case .string, .optionalString: return ("\"other-value\"", "other-value")
         case .strings:

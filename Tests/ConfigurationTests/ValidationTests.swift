@@ -27,12 +27,15 @@ struct ValidationTests {
     }
 
     @Test(
-        "only the HMAC algorithms are accepted; the message lists them",
-        arguments: ["RS256", "ES256", "hs256", "", "none", "None", "nOnE"])
+        "only the algorithms that are supported are accepted; the message lists them",
+        arguments: ["RS1", "ES512", "ES256K", "rs256", "hs256", "", "none", "None", "nOnE"])
     func algorithms(name: String) {
         let result = load("{\"jwtAlgorithms\": [\"HS256\", \"\(name)\"]}")
         #expect(result.problems.map(\.key) == ["jwtAlgorithms[1]"])
-        #expect(result.problems.first?.expected == #"one of "HS256", "HS384", "HS512""#)
+        #expect(
+            result.problems.first?.expected
+                == #"one of "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA""#
+        )
     }
 
     @Test("an empty list of algorithms is refused, from the file and from a variable")
@@ -40,6 +43,63 @@ struct ValidationTests {
         for result in [load(#"{"jwtAlgorithms": []}"#), load(environment: ["JWT_ALGORITHMS": ","])] {
             #expect(result.problems.map(\.found) == ["is empty"])
         }
+    }
+
+    @Test(
+        "an algorithm with public keys needs a file of them, and no secret",
+        arguments: Settings.supportedAlgorithms.filter { !$0.hasPrefix("HS") })
+    func publicKeys(name: String) {
+        let algorithms = #""jwtAlgorithms": ["\#(name)"]"#
+        #expect(
+            load("{\(algorithms)}", secret: nil).problemTexts == [
+                "\"jwtPublicKeyFiles\" is empty; a file with the public keys for \(name) was expected."
+            ])
+        let whole = load(#"{\#(algorithms), "jwtPublicKeyFiles": ["keys.pem"]}"#, secret: nil)
+        #expect(whole.problems.isEmpty && whole.warnings.isEmpty)
+        #expect(whole.settings?.jwtPublicKeyFiles == ["keys.pem"])
+        // Beside an HMAC it needs both.
+        let mixed = load(#"{"jwtAlgorithms": ["HS256", "\#(name)"]}"#, secret: nil)
+        #expect(mixed.problems.map(\.key) == ["jwtSecret", "jwtPublicKeyFiles"])
+    }
+
+    @Test(
+        "keys that no listed algorithm uses draw a warning",
+        arguments: [
+            (#"{"jwtPublicKeyFiles": ["keys.pem"], "jwtSecret": "\#(goodSecret)"}"#, ["jwtPublicKeyFiles"]),
+            (
+                #"{"jwtAlgorithms": ["ES256"], "jwtPublicKeyFiles": ["keys.pem"], "jwtSecret": "short"}"#, ["jwtSecret"]
+            ),
+            (
+                #"{"jwtAlgorithms": ["ES256"], "jwtPublicKeyFiles": ["k"], "previousJwtSecrets": ["\#(goodSecret)"]}"#,
+                ["previousJwtSecrets"]
+            ),
+        ])
+    func idleKeys(json: String, keys: [String]) {
+        let result = load(json, secret: nil)
+        #expect(result.problems.isEmpty)
+        #expect(result.warnings.map(\.key) == keys)
+        #expect(result.warnings.allSatisfy { $0.kind == .doubtfulValue })
+    }
+
+    @Test("a previous secret must be as long as the current one, a file's path not empty; each is named by its number")
+    func previousSecrets() {
+        let json = #"""
+            {"previousJwtSecrets": ["\#(goodSecret)", "short", "", "CHANGE-ME"], "jwtPublicKeyFiles": ["", "a"],
+             "jwtAlgorithms": ["HS256", "RS256"]}
+            """#
+        let result = load(json)
+        #expect(
+            result.problems.map(\.key) == [
+                "previousJwtSecrets[1]", "previousJwtSecrets[2]", "previousJwtSecrets[3]", "jwtPublicKeyFiles[0]",
+            ])
+        #expect(result.problems.map(\.found).prefix(2) == ["is 5 bytes long", "is 0 bytes long"])
+        #expect(result.warnings.map(\.key) == ["previousJwtSecrets[3]"])
+        func count(_ count: Int) -> [String?] {
+            let secrets = [String](repeating: quoted(goodSecret), count: count).joined(separator: ",")
+            return load("{\"previousJwtSecrets\": [\(secrets)]}").problems.map(\.key)
+        }
+        #expect(count(15) == [])
+        #expect(count(16) == ["previousJwtSecrets"])
     }
 
     @Test(

@@ -125,6 +125,19 @@ struct CommandLineTests {
         let unknown = try run(["check", "--config", file.path], environment: environment, status: 1)
         #expect((unknown.output + unknown.errors).contains("redis.host"))
 
+        let keys = try TemporaryFile(SignedTokens.set(SignedTokens.es256Key, SignedTokens.edDSAKey))
+        let listed = try run(
+            ["check", "--jwt-algorithms", "HS256,ES256", "--jwt-public-key-files", keys.path], environment: environment)
+        #expect(listed.output.contains("Key for tokens: jwtSecret, for HS256."))
+        #expect(
+            listed.output.contains("Key for tokens: an EC key on P-256, kid \"p\", for ES256 (\(keys.path), entry 1)."))
+        #expect(listed.output.contains("entry 2 is an Ed25519 key, which none of jwtAlgorithms uses."))
+        try keys.write(SignedTokens.es256Key.replacing("P-256", with: "P-384"))
+        let broken = try run(
+            ["check", "--jwt-algorithms", "ES256", "--jwt-public-key-files", keys.path], environment: environment,
+            status: 1)
+        #expect(broken.errors.contains("\(keys.path) has a \"x\" that cannot be read"))
+
         redis.kill()
         let away = try run(["check"], environment: environment, status: 1)
         #expect((away.output + away.errors).contains(redis.socketPath))

@@ -21,6 +21,9 @@ struct StartUpTests {
             (["PORT": "eighty"], ["port", "PORT", "eighty", "0 to 65535"]),
             (["PORT": "70000"], ["port", "PORT", "70000"]),
             (["JWT_ALGORITHMS": "none"], ["jwtAlgorithms", "JWT_ALGORITHMS"]),
+            (["JWT_ALGORITHMS": "ES256"], ["jwtPublicKeyFiles", "ES256"]),
+            (["JWT_ALGORITHMS": "ES256", "JWT_PUBLIC_KEY_FILES": "/none.pem"], ["/none.pem", "jwtPublicKeyFiles"]),
+            (["PREVIOUS_JWT_SECRETS": "short"], ["previousJwtSecrets[0]", "PREVIOUS_JWT_SECRETS", "32"]),
             (["GAQ_REDIS_PORT": "-1"], ["redis.port", "GAQ_REDIS_PORT", "-1"]),
         ] as [([String: String], [String])])
     func badValue(_ environment: [String: String], _ words: [String]) throws {
@@ -87,6 +90,50 @@ struct StartUpTests {
         #expect(answer.status == 503 && answer.field("Retry-After") != nil)
         try redis.start()
         try process.waitUntilReady(port: port)
+    }
+
+    @Test("SIGHUP takes secrets and key files as they are then, and keeps the old ones when they are bad")
+    func reload() throws {
+        let redis = try RedisProcess()
+        let port = try freePort()
+        func configuration(_ secret: String, previous: String = "") -> String {
+            """
+            {"jwtSecret": "\(secret)", "previousJwtSecrets": [\(previous)], "jwtAlgorithms": ["HS256", "EdDSA"],
+             "jwtPublicKeyFiles": ["\(keys.path)"]}
+            """
+        }
+        let keys = try TemporaryFile(SignedTokens.set(SignedTokens.edDSAKey))
+        let file = try TemporaryFile(configuration(WebSocketClient.secret))
+        var environment = RestartTests.environment(redis, port)
+        environment["JWT_SECRET"] = nil
+        let process = try SluiceProcess(["serve", "--config", file.path], environment: environment)
+        try process.waitUntilReady(port: port)
+        func status(_ token: String) throws -> Int {
+            let socket = try TestSocket.connect(port: port)
+            try socket.send(WebSocketClient.request(channel: "", token: token))
+            return try HTTPAnswer.read(from: socket).status
+        }
+        let old = WebSocketClient.token("alpha")
+        #expect(try status(old) == 101)
+        #expect(try status(SignedTokens.edDSA) == 101)
+
+        let other = "another secret of more than thirty-two bytes"
+        try file.write(configuration(other, previous: "\"\(WebSocketClient.secret)\""))
+        process.kill(SIGHUP)
+        try eventually("the previous secret is there") { process.standardError.contains("previousJwtSecrets[0]") }
+        #expect(try status(old) == 101)
+
+        try file.write(configuration("short"))
+        process.kill(SIGHUP)
+        try eventually("it complains") { process.standardError.contains("stays") }
+        #expect(process.standardError.contains("jwtSecret") && process.isRunning)
+        #expect(try status(old) == 101)
+
+        try file.write(configuration(other))
+        process.kill(SIGHUP)
+        try eventually("the old secret's tokens are refused") { try status(old) == 401 }
+        #expect(try status(SignedTokens.edDSA) == 101)
+        for secret in [WebSocketClient.secret, other] { #expect(!process.standardError.contains(secret)) }
     }
 
     @Test("SIGTERM with no socket open ends it at once, a second one ends a long drain")

@@ -1,0 +1,77 @@
+public import Configuration
+import EventLoop
+import Logging
+import Synchronization
+
+/// Where the settings can be had again, as they are now; called on any thread but a loop's.
+public typealias SettingsSource = @Sendable () -> Result<Settings, SettingsProblems>
+
+/// What SIGHUP asks for: what lies in files is read again and handed to the loops. If something is wrong with it, the log
+/// says so and all stays as it was.
+///
+/// Safe to use from any thread.
+final class Reloader: Sendable {
+    private let source: SettingsSource
+    private let mailboxes: [Mailbox<LoopMessage>]
+    private let logger: Logger
+    /// Held during a reload, so that what was read later is also handed on later.
+    private let turn = Mutex(())
+
+    init(source: @escaping SettingsSource, mailboxes: [Mailbox<LoopMessage>], logger: Logger) {
+        self.source = source
+        self.mailboxes = mailboxes
+        self.logger = logger
+    }
+
+    /// Reads and hands on. Blocks while files are read: not for a loop's thread.
+    /// - Returns: whether everything was good.
+    func reload() -> Bool {
+        turn.withLock { _ in
+            let settings: Settings
+            switch source() {
+            case .success(let loaded): settings = loaded
+            case .failure(let problems):
+                complain("the configuration", problems)
+                return false
+            }
+            return [
+                reloadTokenKeys(settings)
+            ].allSatisfy { $0 }
+        }
+    }
+
+    /// The same on a thread of its own.
+    func reloadInBackground() {
+        do {
+            _ = try LoopThread.start(name: "sluice-reload") { [self] in _ = reload() }
+        } catch {
+            logger.error("nothing was loaded again: a thread cannot be started: \(error)")
+        }
+    }
+
+    private func reloadTokenKeys(_ settings: Settings) -> Bool {
+        do {
+            let keys = try TokenKeys.load(settings)
+            for mailbox in mailboxes { mailbox.post(.verifier(keys.verifier)) }
+            keys.log(to: logger)
+            return true
+        } catch {
+            complain("the keys of tokens", error)
+            return false
+        }
+    }
+
+    private func complain(_ what: String, _ problems: SettingsProblems) {
+        for sentence in problems.sentences {
+            logger.error("\(what) could not be loaded again, what was there before stays: \(sentence)")
+        }
+    }
+}
+
+extension TokenKeys {
+    /// Says what there is.
+    func log(to logger: Logger) {
+        for note in notes { logger.warning("\(note)") }
+        logger.info("tokens are checked with", metadata: ["keys": "\(descriptions.joined(separator: "; "))"])
+    }
+}
