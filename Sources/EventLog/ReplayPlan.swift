@@ -98,12 +98,18 @@ extension ReplayRound {
         var sends: [ReplayPlan.Send] = []
         var exceptions = Exceptions()
         var given = self.exceptions
+        var unseen = given.awaited
         for event in events where event.key <= end ?? .max {
             var had = wasHad(event, by: reading)
             if !had, event.twin == .known { had = event.item.body.withUnsafeBytes { given.skips(event.key, body: $0) } }
             // As for a place that the stream was trimmed past: in doubt no.
             if !had, let through = [given.skipThrough, given.doubtfulThrough].compactMap({ $0 }).max() {
                 had = event.key < through.shifted(by: -skew)
+            }
+            if !had, event.twin != .known, let twin = Self.take(event, from: &unseen, skew: skew) {
+                // Given under its channel ID by a round before, in wait of a twin.
+                had = true
+                if event.twin == .trimmed { given.awaited.removeAll { $0 == twin } }
             }
             if event.isInLog(above: floor) {
                 if had { exceptions.ids.append(event.key) }
@@ -238,6 +244,17 @@ extension ReplayRound {
         var id = event.channelID
         if let frontier, id >= frontier { id = frontier.shifted(by: -skew).predecessor }
         return .init(id: max(id, last?.id ?? resume.id), body: event.item.body, key: event.key)
+    }
+
+    /// The twin that is awaited of this very event, if one is: each counts once.
+    private static func take(
+        _ event: ReplayEvent, from awaited: inout [Exceptions.AwaitedTwin], skew: Int64
+    ) -> Exceptions.AwaitedTwin? {
+        let until = event.channelID.endShifted(by: skew)
+        guard let index = awaited.firstIndex(where: { $0.until == until && $0.body == event.item.body }) else {
+            return nil
+        }
+        return awaited.remove(at: index)
     }
 
     private func awaitTwin(of event: ReplayEvent, log: borrowing EventLog, in exceptions: inout Exceptions) {

@@ -411,7 +411,8 @@ import Testing
                 common: .ms(10_000), floor: StreamID.ms(20_000).predecessor, lastID: .ms(10_000), after: nil,
                 index: &index))
         let second = plan(.settled(.ms(10_000), frontier: nil), exceptions)
-        #expect(second?.sends.map { String(decoding: $0.body, as: UTF8.self) } == ["B", "C", "D"])
+        // Those two were given by now, though their twins never came.
+        #expect(second?.sends.map { String(decoding: $0.body, as: UTF8.self) } == ["D"])
     }
 
     @Test("a partner outside the narrow window does not hide the event's own, which lies before it")
