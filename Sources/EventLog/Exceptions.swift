@@ -15,10 +15,13 @@ public struct Exceptions: Equatable, Sendable {
     public var awaited: [AwaitedTwin] = []
     /// Events up to this ID were had, though this log has not read so far (rule 4).
     public var skipThrough: StreamID?
+    /// The same of an ID of which nothing tells what it is the ID of: only what lies more than a skew before it was had
+    /// for sure, and only what was removed from the global stream is judged by it.
+    public var doubtfulThrough: StreamID?
 
     public init() {}
 
-    public var isEmpty: Bool { ids.isEmpty && awaited.isEmpty && skipThrough == nil }
+    public var isEmpty: Bool { ids.isEmpty && awaited.isEmpty && skipThrough == nil && doubtfulThrough == nil }
 
     /// Whether this event of the connection's channel is to be passed over. Each awaited twin counts once.
     public mutating func skips(in batch: Batch, at index: Int) -> Bool {
@@ -42,6 +45,7 @@ public struct Exceptions: Equatable, Sendable {
         ids.removeAll { $0 > common }
         for index in awaited.indices { awaited[index].after = min(awaited[index].after, common) }
         skipThrough = skipThrough.map { min($0, common) }
+        doubtfulThrough = doubtfulThrough.map { min($0, common) }
     }
 
     /// Drops what can no longer apply to a connection that has been given everything up to `place`.
@@ -49,5 +53,6 @@ public struct Exceptions: Equatable, Sendable {
         ids.removeAll { $0 <= place }
         awaited.removeAll { $0.until <= place }
         if let through = skipThrough, place >= through { skipThrough = nil }
+        if let through = doubtfulThrough, place >= through { doubtfulThrough = nil }
     }
 }

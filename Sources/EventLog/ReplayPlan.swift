@@ -98,11 +98,19 @@ extension ReplayRound {
         var sends: [ReplayPlan.Send] = []
         var exceptions = Exceptions()
         var given = self.exceptions
+        var unseen = given.awaited
         for event in events where event.key <= end ?? .max {
             var had = wasHad(event, by: reading)
             if !had, event.twin == .known { had = event.item.body.withUnsafeBytes { given.skips(event.key, body: $0) } }
             // As for a place that the stream was trimmed past: in doubt no.
-            if !had, let through = given.skipThrough { had = event.key < through.shifted(by: -skew) }
+            if !had, let through = [given.skipThrough, given.doubtfulThrough].compactMap({ $0 }).max() {
+                had = event.key < through.shifted(by: -skew)
+            }
+            if !had, event.twin != .known, let twin = Self.take(event, from: &unseen, skew: skew) {
+                // Given under its channel ID by a round before, in wait of a twin.
+                had = true
+                if event.twin == .trimmed { given.awaited.removeAll { $0 == twin } }
+            }
             if event.isInLog(above: floor) {
                 if had { exceptions.ids.append(event.key) }
                 continue
@@ -134,6 +142,7 @@ extension ReplayRound {
         }
         exceptions.awaited += given.awaited
         exceptions.skipThrough = given.skipThrough
+        exceptions.doubtfulThrough = given.doubtfulThrough
         return ReplayPlan(
             sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap, divisible: divisible)
     }
@@ -237,6 +246,17 @@ extension ReplayRound {
         return .init(id: max(id, last?.id ?? resume.id), body: event.item.body, key: event.key)
     }
 
+    /// The twin that is awaited of this very event, if one is: each counts once.
+    private static func take(
+        _ event: ReplayEvent, from awaited: inout [Exceptions.AwaitedTwin], skew: Int64
+    ) -> Exceptions.AwaitedTwin? {
+        let until = event.channelID.endShifted(by: skew)
+        guard let index = awaited.firstIndex(where: { $0.until == until && $0.body == event.item.body }) else {
+            return nil
+        }
+        return awaited.remove(at: index)
+    }
+
     private func awaitTwin(of event: ReplayEvent, log: borrowing EventLog, in exceptions: inout Exceptions) {
         guard mayStillCome(event.channelID, log: log) else { return }
         exceptions.awaited.append(
@@ -287,6 +307,10 @@ extension ReplayRound {
                 return .again(.settled(arrival, frontier: frontier), exceptions)
             }
             return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
+        }
+        if place < resume.id, resume.id > log.lastID {
+            // Should entries turn out to have been removed before the log came so far, the ID still counts.
+            exceptions.doubtfulThrough = max(resume.id, exceptions.doubtfulThrough ?? .zero)
         }
         if place > log.lastID {
             exceptions.skipThrough = max(place, exceptions.skipThrough ?? .zero)

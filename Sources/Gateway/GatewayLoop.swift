@@ -41,6 +41,8 @@ final class GatewayLoop {
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
     /// The reader of the global stream, on the one loop that has it.
     private var reader: StreamReader?
+    /// On the same loop, if sentinels know where Redis is.
+    private var watch: SentinelWatch?
 
     /// By descriptor: a dense table, since descriptors are small numbers that are used again.
     private var connections: [Connection?] = []
@@ -124,6 +126,11 @@ final class GatewayLoop {
             let reader = StreamReader(loop: self, peers: mailboxes.filter { $0 !== mailbox })
             self.reader = reader
             reader.start()
+            if !context.settings.redis.sentinels.isEmpty {
+                let watch = SentinelWatch(loop: self, mailboxes: mailboxes)
+                self.watch = watch
+                watch.start()
+            }
         }
         replayer.start()
         events.run()
@@ -148,6 +155,9 @@ final class GatewayLoop {
             counters.redisConnected = connected ? 1 : 0
         case .certificates(let context):
             certificates = context
+        case .primaryMoved(let old, let new):
+            reader?.leave(old, for: new)
+            replayer.leave(old, for: new)
         case .verifier(let verifier):
             self.verifier = verifier
         case .drain:

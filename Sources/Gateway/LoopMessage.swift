@@ -2,6 +2,7 @@ import EventLog
 import EventLoop
 import JSONWebToken
 import Metrics
+import RedisStreams
 
 /// What loops tell each other: immutable values through mailboxes, nothing else is shared.
 enum LoopMessage: Sendable {
@@ -18,6 +19,8 @@ enum LoopMessage: Sendable {
     case redis(connected: Bool)
     /// For the connections that come from now on.
     case certificates(TLSServerContext)
+    /// The sentinels name another primary: nobody is to stay with the old one.
+    case primaryMoved(from: NodeAddress, to: NodeAddress)
     /// Tokens are checked with this from now on.
     case verifier(Verifier)
     case drain

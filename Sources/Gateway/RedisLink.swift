@@ -39,6 +39,8 @@ final class RedisLink: ReadinessHandler {
     /// For the log: "reader", "range reads".
     private let purpose: String
     private let isReader: Bool
+    /// Stays with a sentinel, and does not go on to the primary.
+    private let isWatch: Bool
     private var state = State.idle
     private var registration: Registration?
     private(set) var replies = ReplyReader()
@@ -61,11 +63,15 @@ final class RedisLink: ReadinessHandler {
     /// How long connecting and logging in may take.
     static let connectMilliseconds: Int64 = 5000
 
-    /// - Parameter node: the one to connect to; nil: Redis as the settings say.
+    /// - Parameters:
+    ///   - isWatch: it is for asking a sentinel.
+    ///   - node: the one to connect to; nil: Redis as the settings say.
     init(
-        loop: GatewayLoop, purpose: String, isReader: Bool = false, node: NodeAddress? = nil, user: any RedisLinkUser
+        loop: GatewayLoop, purpose: String, isReader: Bool = false, isWatch: Bool = false, node: NodeAddress? = nil,
+        user: any RedisLinkUser
     ) {
         self.isReader = isReader
+        self.isWatch = isWatch
         self.loop = loop
         self.purpose = purpose
         self.user = user
@@ -299,16 +305,9 @@ final class RedisLink: ReadinessHandler {
         case .wait:
             break
         case .ready:
-            state = .ready(stream)
-            cancelTimer()
-            locator.learn(login.nodes)
-            if wasConnected { loop.counters.redisReconnects += 1 }
-            wasConnected = true
-            // The reader's connection is the one that operators wait for; each loop has a further one.
-            loop.logger.log(
-                level: isReader ? .info : .debug, "connected to Redis",
-                metadata: ["for": "\(purpose)", "address": "\(placeName)"])
-            user?.linkIsReady()
+            becomeReady(stream)
+        case .primary where isWatch:
+            becomeReady(stream)
         case .primary(let address):
             locator.primary(at: address)
             drop()
@@ -316,6 +315,19 @@ final class RedisLink: ReadinessHandler {
         case .failed(let text):
             fail(text)
         }
+    }
+
+    private func becomeReady(_ stream: ByteStream) {
+        state = .ready(stream)
+        cancelTimer()
+        locator.learn(login.nodes)
+        if wasConnected, !isWatch { loop.counters.redisReconnects += 1 }
+        wasConnected = true
+        // The reader's connection is the one that operators wait for; each loop has a further one.
+        loop.logger.log(
+            level: isReader ? .info : .debug, "connected to Redis",
+            metadata: ["for": "\(purpose)", "address": "\(placeName)"])
+        user?.linkIsReady()
     }
 
     /// For the log.
@@ -333,6 +345,16 @@ final class RedisLink: ReadinessHandler {
             metadata: ["for": "\(purpose)", "address": "\(address)"])
         drop()
         user?.linkWasLost()
+        connect()
+    }
+
+    /// Goes from a server that is no longer the primary, if it is there, to the one that is.
+    func leave(_ old: NodeAddress, for new: NodeAddress) {
+        guard locator.destination == .primary(old) else { return }
+        let wasReady = isReady
+        drop()
+        locator.primary(at: new)
+        if wasReady { user?.linkWasLost() } else { user?.linkCannotConnect() }
         connect()
     }
 

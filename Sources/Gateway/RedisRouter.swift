@@ -32,6 +32,9 @@ final class RedisRouter {
 
     func connect() { home.open() }
 
+    /// Asks another server than this one.
+    func leave(_ old: NodeAddress, for new: NodeAddress) { home.link.leave(old, for: new) }
+
     /// Whether questions may be asked.
     var isReady: Bool { home.link.isReady && pause == nil }
 

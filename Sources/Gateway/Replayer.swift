@@ -50,6 +50,9 @@ final class Replayer: RedisLinkUser {
     /// How many wait, for their turn or for Redis.
     var waitingCount: Int { waiting.count + rounds.count + parked.count }
 
+    /// Asks another server than this one.
+    func leave(_ old: NodeAddress, for new: NodeAddress) { link.leave(old, for: new) }
+
     /// Puts a subscriber that stands at ``Subscriber/Position/history(_:)`` in the queue, unless it is there already.
     func enqueue(_ subscriber: Subscriber) {
         guard !subscriber.isWaitingForHistory else { return }

@@ -94,6 +94,9 @@ final class StreamReader: RedisLinkUser {
 
     func start() { link.connect() }
 
+    /// Goes on at another server than this one.
+    func leave(_ old: NodeAddress, for new: NodeAddress) { link.leave(old, for: new) }
+
     // MARK: Link
 
     func linkIsReady() {

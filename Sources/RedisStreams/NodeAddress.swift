@@ -20,8 +20,8 @@ extension Reply {
         return parts.first?.text
     }
 
-    /// An answer to `SENTINEL GET-MASTER-ADDR-BY-NAME`: host and port, both as strings.
-    var primaryAddress: NodeAddress? {
+    /// An answer to `SENTINEL GET-MASTER-ADDR-BY-NAME`: host and port, both as strings; nil for any other answer.
+    public var primaryAddress: NodeAddress? {
         guard case .array(let parts) = self, parts.count == 2, let host = parts[0].text, !host.isEmpty,
             let port = parts[1].text.flatMap({ UInt16($0) }), port > 0
         else { return nil }

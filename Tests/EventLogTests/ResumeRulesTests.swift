@@ -380,6 +380,41 @@ import Testing
         #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["A"])
     }
 
+    @Test("a client ahead of a log that lacks what was trimmed is given nothing again but near its ID")
+    func aheadOfAHole() {
+        var setting = Setting(floor: .ms(10_000))
+        setting.write([("A", 9650, 9651), ("B", 9990, 9991), ("C", 10_099, 10_100), ("D", 19_999, 20_000)])
+        setting.redis.global.trim(3)
+        var log = setting.gateway.log
+        func plan(_ resume: ResumePoint, _ exceptions: Exceptions) -> ReplayPlan? {
+            var round = ReplayRound(
+                channel: Self.channels[0], resume: resume, exceptions: exceptions, skewMilliseconds: 400, log: log)
+            var step = round.start()
+            while case .ask(let requests) = step {
+                let answers = requests.map { setting.redis.answer($0, channel: 0, time: setting.redis.now) }
+                step = round.receive(answers, log: log)
+            }
+            if case .plan(let plan) = step { return plan }
+            return nil
+        }
+        // It has had all but D, and the log has not come so far.
+        let first = plan(.claimed(.ms(10_100)), Exceptions())
+        #expect(first?.sends.map { String(decoding: $0.body, as: UTF8.self) } == ["B", "C"])
+        guard case .log(_, let place, let exceptions)? = first?.next, place == .ms(10_000) else {
+            Issue.record("\(String(describing: first))")
+            return
+        }
+        // Then the log is told that it never will.
+        var index = BucketIndex(historyBytes: .max)
+        log.begin(
+            after: Break(
+                common: .ms(10_000), floor: StreamID.ms(20_000).predecessor, lastID: .ms(10_000), after: nil,
+                index: &index))
+        let second = plan(.settled(.ms(10_000), frontier: nil), exceptions)
+        // Those two were given by now, though their twins never came.
+        #expect(second?.sends.map { String(decoding: $0.body, as: UTF8.self) } == ["D"])
+    }
+
     @Test("a partner outside the narrow window does not hide the event's own, which lies before it")
     func partnerBehindTheWindow() {
         var setting = Setting(floor: .ms(10_100))

@@ -27,7 +27,7 @@ extension World {
         var lines = ["the last steps:", lastSteps]
         for (index, gateway) in gateways.enumerated() {
             lines.append("gateway \(index), \(gateway.isRunning ? "running" : "ended"):")
-            lines += gateway.log(12).map { "  \($0)" }
+            lines += gateway.log(400).map { "  \($0)" }
         }
         for client in fleet.clients {
             lines.append(

@@ -37,6 +37,24 @@ struct RedisSentinelTests {
         #expect(try gateway.figures().figures.closedByError == 0)
     }
 
+    @Test("a primary that goes on as one after a failover is left for its successor")
+    func unawares() throws {
+        let group = try SentinelGroup()
+        let gateway = try Self.gateway(group) { $0.historyBytes = 1024 }.open()
+        let client = try gateway.connect("alpha")
+        let old = try group.primary()
+        let (_, first) = try old.publish("alpha", sampleEvent("alpha", "before"))
+        try client.expect(ids: [first])
+        // The sentinels cannot make a replica of it.
+        try old.command("ACL", "SETUSER", "default", "-replicaof", "-slaveof")
+        let successor = try group.failOver()
+        let (_, second) = try successor.publish("alpha", sampleEvent("alpha", "after"))
+        try client.expect(ids: [second])
+        try gateway.connect("alpha", lastID: "0-0").expect(ids: [first, second])
+        guard case .array(let role) = try old.command("ROLE") else { throw Failure("ROLE was not answered") }
+        #expect(role.first?.text == "master")
+    }
+
     @Test("a primary that crashes is followed to its successor, and replays are read there")
     func crash() throws {
         let group = try SentinelGroup()
