@@ -4,12 +4,13 @@
 SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 
-.PHONY: help run build test soak faults bench fuzz sanitize lint format clean
+.PHONY: help run build test microbench soak faults bench fuzz sanitize lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests"
+	@echo "make microbench   count the instructions of each hot path (make test does it too)"
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
@@ -30,6 +31,12 @@ test:
 	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
+	@$(MAKE) --no-print-directory microbench
+
+microbench:
+	@scripts/install-packages libssl-dev libhiredis-dev redis-server pkg-config valgrind
+	swift build $(CONFIGURATION_FLAGS) --product sluice-microbench
+	@scripts/microbench $(ARGS)
 
 SOAK_SECONDS ?= 600
 soak:
