@@ -5,12 +5,13 @@ SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 SLUICE := .build/release/sluice
 
-.PHONY: help run build built image test soak faults bench fuzz sanitize man completions install uninstall lint format clean
+.PHONY: help run build built image test microbench soak faults bench fuzz sanitize man completions install uninstall lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests; CONFIGURATION=release: of an optimised build; ARGS: for swift test"
+	@echo "make microbench   count the instructions of each hot path (make test does it too)"
 	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
@@ -38,6 +39,12 @@ test:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
 	swift build $(TEST_FLAGS) --build-tests --explicit-target-dependency-import-check error
 	swift test $(TEST_FLAGS) --skip-build $(ARGS)
+	@$(MAKE) --no-print-directory microbench
+
+microbench:
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev pkg-config valgrind
+	swift build $(CONFIGURATION_FLAGS) --product sluice-microbench
+	@scripts/microbench $(ARGS)
 
 SOAK_SECONDS ?= 600
 soak:

@@ -345,12 +345,18 @@ final class StreamReader: RedisLinkUser {
         // There is more, and Redis can get it together while what is here is delivered.
         readOn()
         guard burst.goesOn(bytes: verified.reduce(0) { $0 + $1.byteCount }, now: .now()) else { return handOn() }
-        if burstTimer == nil {
-            burstTimer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: Burst.maximumMilliseconds)) {
-                [weak self] in
-                self?.burstTimer = nil
-                self?.handOn()
-            }
+        waitForMore()
+    }
+
+    private func waitForMore() {
+        if let burstTimer { loop.events.cancel(burstTimer) }
+        burstTimer = loop.events.schedule(at: MonotonicTime.now().advanced(byMilliseconds: Burst.patienceMilliseconds))
+        {
+            [weak self] in
+            guard let self else { return }
+            burstTimer = nil
+            let isArriving = unsure.readCount > continuity.readCount
+            if burst.waitsOn(isArriving: isArriving, now: loop.now) { waitForMore() } else { handOn() }
         }
     }
 
@@ -376,9 +382,9 @@ final class StreamReader: RedisLinkUser {
         burstTimer = nil
         let batches = verified
         verified = []
-        let start = MonotonicTime.now()
+        let deliveries = loop.counters.deliveries
         feed.append(batches)
-        burst.delivered(inMilliseconds: MonotonicTime.now().milliseconds(since: start))
+        burst.delivered(loop.counters.deliveries - deliveries)
     }
 
     /// Forgets what was read and is not sure: it will be read again.

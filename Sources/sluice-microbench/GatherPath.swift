@@ -3,7 +3,6 @@ import Gateway
 
 /// Events are gathered for a write, one alone as at a steady rate and then eight together. A step is an event.
 struct GatherPath: HotPath {
-    static let name = "gather"
     private var gather = Gather()
     private let batch: Batch
 

@@ -2,7 +2,6 @@ import RedisStreams
 
 /// An event's JSON is looked through. A step is an event.
 struct JSONScanPath: HotPath {
-    static let name = "json-scan"
     private let events = (0..<500).map { Sample.event($0, channels: 100) }
 
     mutating func walk() -> Int {

@@ -2,7 +2,6 @@ import EventLog
 
 /// Batches are taken into a full log, which lets go of as many. A step is an event.
 struct LogAppendPath: HotPath {
-    static let name = "log-append"
     private var log: EventLog
     private var index: BucketIndex
     private var batches: [Batch] = []

@@ -2,7 +2,6 @@ import EventLog
 
 /// A client that comes back is given its channel's last ten events from a log of 20,000. A step is an event.
 struct ReplayPath: HotPath {
-    static let name = "replay-from-log"
     private static let channels = 100
     private let log = Sample.log(events: 20_000, channels: channels)
     private let names = (0..<channels).map { number in

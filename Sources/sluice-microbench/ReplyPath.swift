@@ -3,7 +3,6 @@ import RedisStreams
 
 /// An `XREAD` reply becomes a batch: parsed, looked through, laid out as it is sent, sealed. A step is an event.
 struct ReplyPath: HotPath {
-    static let name = "reply-to-batch"
     private let reply = Sample.reply(0..<1000, channels: 100)
     private let reader = ReplyReader()
     private var index = BucketIndex(historyBytes: 1 << 20)

@@ -4,7 +4,6 @@ import RedisStreams
 /// One event at a time, as at a steady rate: a reply of one entry, and the look at the anchor behind it; the two commands that
 /// ask for the next. A step is an event.
 struct SingleEventPath: HotPath {
-    static let name = "single-event"
     private static let count = 200
     private let replies = (0..<count).map { Sample.reply($0..<$0 + 1, channels: 100) }
     private let anchors = (0..<count).map { number in

@@ -32,11 +32,13 @@ struct ChannelTableTests {
             #expect(table.listeners(of: batch, at: place, batch.entries[place].channelHash) === known[name])
         }
         // Nobody is on any of them.
-        #expect(table.collectGarbage() == 3500)
+        let removed = table.collectGarbage()
+        #expect(removed == 3500)
         #expect(table.count == 0)
         for place in names.indices {
             #expect(table.listeners(of: batch, at: place, batch.entries[place].channelHash) == nil)
         }
-        #expect(table.join(Channel(Array("channel 1".utf8))) !== known["channel 1"])
+        let anew = table.join(Channel(Array("channel 1".utf8)))
+        #expect(anew !== known["channel 1"])
     }
 }

@@ -24,7 +24,9 @@ struct BatchReaderTests {
         var read = Read()
         func close(_ builder: consuming BatchBuilder) {
             let batch = builder.seal(index: &index)
-            for place in 0..<batch.count { read.frames.append(Array(batch.frame(place))) }
+            withExtendedLifetime(batch) {
+                for place in 0..<batch.count { read.frames.append(Array(batch.frame(place))) }
+            }
         }
         for part in wire.inPieces(of: piece) {
             reader.feed(part)
@@ -81,7 +83,8 @@ struct BatchReaderTests {
                 case .malformed(let malformation): Issue.record("\(malformation)")
                 }
             }
-            alone.append(Array(builder.seal(index: &index).frame(0)))
+            let batch = builder.seal(index: &index)
+            withExtendedLifetime(batch) { alone.append(Array(batch.frame(0))) }
         }
         let wire = RESP.read(entries)
         for piece in pieces + [500] {
@@ -136,6 +139,7 @@ struct BatchReaderTests {
             return
         }
         #expect(builder.count == 2)
-        #expect(batches.takeStretch()?.count == 2)
+        let stretch = batches.takeStretch()
+        #expect(stretch?.count == 2)
     }
 }
