@@ -8,6 +8,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case eventStream = "event-stream"
     case token
     case tokenClaims = "token-claims"
+    case keyFile = "key-file"
     case eventJSON = "event-json"
     case redisReply = "redis-reply"
     case configuration
@@ -20,6 +21,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .eventStream: EventStreamFuzzing.finding(in: input)
         case .token: TokenFuzzing.finding(inToken: input)
         case .tokenClaims: TokenFuzzing.finding(inClaims: input)
+        case .keyFile: KeyFileFuzzing.finding(in: input)
         case .eventJSON: EventJSONFuzzing.finding(in: input)
         case .redisReply: RedisReplyFuzzing.finding(in: input)
         case .configuration: ConfigurationFuzzing.finding(in: input)
