@@ -83,7 +83,7 @@ extension ByteStream {
             }
         case .handshaking: return handshake()
         case .connected: return .connected
-        case .failed(let sentence): return .failed(sentence)
+        case .failed: return .failed(particulars?.failure ?? "")
         case .closed: return .failed("The connection to \(targetName) was closed.")
         }
     }
@@ -113,9 +113,10 @@ extension ByteStream {
     }
 
     private func fail(_ sentence: String) -> ConnectProgress {
-        phase = .failed(sentence)
+        phase = .failed
+        particulars?.failure = sentence
         return .failed(sentence)
     }
 
-    private var targetName: String { target.map { $0.description } ?? "the peer" }
+    private var targetName: String { particulars?.target.map { $0.description } ?? "the peer" }
 }

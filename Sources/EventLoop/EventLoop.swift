@@ -72,13 +72,26 @@ public final class EventLoop {
     /// Ends a registration and releases its handler. Call it before the descriptor is closed. Nothing happens for a
     /// registration that is void.
     public func deregister(_ registration: Registration) {
-        guard let index = liveIndex(registration) else { return }
-        let handler = slots[index].handler
-        slots[index].handler = nil
-        slots[index].generation &+= 1
+        guard let handler = makeVoid(registration) else { return }
         poller.remove(registration)
         // As in `register`: the last release happens outside of any access to the table.
         withExtendedLifetime(handler) {}
+    }
+
+    /// `deregister` for a descriptor that is closed next, and of which there is no duplicate: closing takes it out of the
+    /// epoll as well, which saves the system call.
+    public func deregisterBeforeClosing(_ registration: Registration) {
+        let handler = makeVoid(registration)
+        withExtendedLifetime(handler) {}
+    }
+
+    /// Returns the handler, to be released outside of any access to the table.
+    private func makeVoid(_ registration: Registration) -> (any ReadinessHandler)? {
+        guard let index = liveIndex(registration) else { return nil }
+        let handler = slots[index].handler
+        slots[index].handler = nil
+        slots[index].generation &+= 1
+        return handler
     }
 
     private func liveIndex(_ registration: Registration) -> Int? {

@@ -29,6 +29,15 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
         return MonotonicTime(nanoseconds: sum)
     }
 
+    /// The last whole multiple of so many milliseconds (at least 1) at or before this moment.
+    public func rounded(downToMilliseconds milliseconds: Int64) -> MonotonicTime {
+        let (step, tooLong) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+        guard !tooLong else { return MonotonicTime(nanoseconds: nanoseconds < 0 ? .min : 0) }
+        let past = nanoseconds % step
+        let (multiple, overflow) = nanoseconds.subtractingReportingOverflow(past < 0 ? past + step : past)
+        return MonotonicTime(nanoseconds: overflow ? .min : multiple)
+    }
+
     /// Whole milliseconds from `earlier` to this moment, rounded towards zero; negative when `earlier` is later.
     public func milliseconds(since earlier: MonotonicTime) -> Int64 {
         let (difference, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)

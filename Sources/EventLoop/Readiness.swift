@@ -49,4 +49,7 @@ public struct Registration: Hashable, Sendable {
     public let descriptor: Int32
     /// Tells this registration from earlier ones of the same number.
     let generation: UInt32
+
+    /// The place of nothing in any loop.
+    public static let void = Registration(descriptor: -1, generation: 0)
 }

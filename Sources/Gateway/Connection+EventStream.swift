@@ -58,22 +58,18 @@ extension Connection {
         let resume = resumePoint(head, header: head.first("last-event-id"))
         bytes += EventStreamText.preamble(
             retryMilliseconds: retryMilliseconds, id: startingID(resume).map { "\($0)" })
-        send(bytes)
-        guard phase == .http else { return loop.context.limits.release(admitted.channel) }
         stream.setUserTimeout(milliseconds: loop.context.settings.socketResponseTimeoutMs)
         let heartbeat = Heartbeat(
             now: loop.now, interval: Int64(loop.context.settings.pingSocketsIntervalMs),
-            share: Double.random(in: 0..<1))
-        open(
-            admitted, .eventStream(EventStreamSession(heartbeat: heartbeat)), resume: resume, tellsGaps: wantsGaps(head)
-        )
+            share: Double.random(in: 0..<1, using: &loop.jitter))
+        open(admitted, .eventStream(heartbeat), answer: bytes, resume: resume, tellsGaps: wantsGaps(head))
     }
 
     /// How long a client waits before it comes back: at random, so that those who were cut off at once do not come back at
     /// once; while draining not before that is over, since browsers do not try again after a 503.
     private var retryMilliseconds: Int {
         let left = loop.drainEnd.map { max($0.milliseconds(since: loop.now), 0) } ?? 0
-        return Int(left) + Int.random(in: 1000...3000)
+        return Int(left) + Int.random(in: 1000...3000, using: &loop.jitter)
     }
 
     /// Where a client stands that brought no ID: told at once, so that one that is cut off before its first event misses
@@ -94,16 +90,18 @@ extension Connection {
     // MARK: The open stream
 
     /// Throws away what the client sends. There is nothing it could have to say; one that goes on all the same is closed.
-    func receiveUninvited(_ count: Int, _ session: EventStreamSession) {
+    func receiveUninvited(_ count: Int, _ subscriber: Subscriber) {
         guard phase == .open else { return }
-        session.uninvitedBytes += count
-        if session.uninvitedBytes > loop.context.settings.maxRequestHeadBytes { end(.uninvited) }
+        subscriber.uninvitedBytes += count
+        if subscriber.uninvitedBytes > loop.context.settings.maxRequestHeadBytes { end(.uninvited) }
     }
 
-    func beat(_ session: EventStreamSession, _ now: MonotonicTime) {
+    func beat(_ heartbeat: Heartbeat, _ subscriber: Subscriber, _ now: MonotonicTime) {
+        var heartbeat = heartbeat
+        let isDue = heartbeat.isDue(now: now)
+        subscriber.session = .eventStream(heartbeat)
         // To a blocked socket it would say nothing that the kernel's probes do not.
-        guard session.heartbeat.isDue(now: now), canSend else { return }
-        send(EventStreamText.comment())
+        if isDue, canSend { send(EventStreamText.comment()) }
     }
 
     /// Says why in a comment, which people read and browsers do not, and ends the stream.

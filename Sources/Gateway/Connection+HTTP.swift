@@ -10,30 +10,31 @@ import WebSocket
 extension Connection {
     /// Takes bytes while no session is open; none, to go on with what was put aside.
     func receiveHTTP(_ bytes: UnsafeMutableRawBufferPointer) {
-        guard !partialHead.isEmpty else { return parseHeads(bytes) }
-        partialHead.append(contentsOf: bytes)
-        var whole: [UInt8] = []
-        swap(&whole, &partialHead)
-        whole.withUnsafeMutableBytes { parseHeads($0) }
+        guard let partial = partialHead else {
+            return parseHeads(bytes, RequestHeadParser(limits: loop.context.headLimits))
+        }
+        partialHead = nil
+        partial.bytes.append(contentsOf: bytes)
+        partial.bytes.withUnsafeMutableBytes { parseHeads($0, partial.parser) }
     }
 
-    private func parseHeads(_ bytes: UnsafeMutableRawBufferPointer) {
+    /// - Parameter parser: what has looked at the beginning of the first head, if that came before.
+    private func parseHeads(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser) {
+        var parser = parser
         var rest = bytes
         while phase == .http, !rest.isEmpty {
             guard output.isEmpty else {
                 // The peer does not read its answers: its further requests wait.
-                partialHead = [UInt8](rest)
-                headParser = RequestHeadParser(limits: loop.context.headLimits)
+                partialHead = PartialHead(rest, parser)
                 return
             }
-            switch headParser.parse(UnsafeRawBufferPointer(rest)) {
+            switch parser.parse(UnsafeRawBufferPointer(rest)) {
             case .needMore:
-                partialHead = [UInt8](rest)
+                partialHead = PartialHead(rest, parser)
                 return
             case .refused(let refusal):
                 return refuse(.head(refusal))
             case .head(let head, let consumed):
-                headParser = RequestHeadParser(limits: loop.context.headLimits)
                 rest = UnsafeMutableRawBufferPointer(rebasing: rest[consumed...])
                 answer(head)
             }
@@ -94,7 +95,7 @@ extension Connection {
     func refuse(_ refusal: RequestRefusal, toHead: Bool = false, fields: [Response.Field] = []) {
         if let tag = refusal.tag { loop.counters.handshakesRefused.add(tag) }
         loop.logRefusal(refusal, self)
-        partialHead = []
+        partialHead = nil
         var response = refusal.response
         response.fields += fields
         send(response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead))
@@ -105,7 +106,7 @@ extension Connection {
 
     /// The opening handshake of RFC 6455 section 4.2, and who may come in.
     private func upgrade(_ head: RequestHead) {
-        let accept: String
+        let accept: [UInt8]
         switch Handshake.validate(
             isGet: head.method == .get, httpMinor: head.minorVersion, upgradeHasWebSocket: true,
             connectionHasUpgrade: head.listContains("connection", "upgrade"),
@@ -122,14 +123,11 @@ extension Connection {
         case .refused(let refusal): return refuse(refusal)
         }
         if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
-        let response = Response(
-            .switchingProtocols, fields: [.init("Upgrade", "websocket"), .init("Sec-WebSocket-Accept", accept)])
-        send(response.serialized(connection: .upgrade))
-        guard phase == .http else { return loop.context.limits.release(admitted.channel) }
-        let session = WebSocketSession(
-            decoder: FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes),
-            liveness: Liveness(now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1)))
-        open(admitted, .webSocket(session), resume: resumePoint(head), tellsGaps: wantsGaps(head))
+        let liveness = Liveness(
+            now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1, using: &loop.jitter))
+        open(
+            admitted, .webSocket(liveness), answer: Handshake.response(accept: accept), resume: resumePoint(head),
+            tellsGaps: wantsGaps(head))
     }
 
     /// What log lines about this connection carry.

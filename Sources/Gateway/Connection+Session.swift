@@ -25,15 +25,17 @@ extension Connection {
         case .draining: return .refused(.draining)
         case .serving: break
         }
+        let context = loop.context
         let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
-        guard loop.context.origins.allows(origins: origins, host: head.host) else {
+        guard origins.isEmpty || context.origins.allows(origins: origins, host: head.host) else {
             return .refused(.origin(printable(origins)))
         }
         switch identify(head) {
         case .identified(let identity):
             let lifetime = Lifetime(
-                now: loop.now, expiresAt: loop.context.expiry(of: identity, now: loop.now),
-                maxAge: Int64(loop.context.settings.maxConnectionAgeMs), share: Double.random(in: 0..<1))
+                now: loop.now, expiresAt: context.expiry(of: identity, now: loop.now),
+                maxAge: Int64(context.settings.maxConnectionAgeMs), share: Double.random(in: 0..<1, using: &loop.jitter)
+            )
             return .admitted(Admitted(channel: Channel(identity.channel), lifetime: lifetime))
         case .refused(let refusal): return .refused(refusal)
         }
@@ -68,8 +70,8 @@ extension Connection {
     /// Whether the client asked to be told of gaps.
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
-    /// Begins the session and sends what it is owed.
-    func open(_ admitted: Admitted, _ session: Session, resume: ResumePoint?, tellsGaps: Bool) {
+    /// Begins the session: answers, and sends what it is owed.
+    func open(_ admitted: Admitted, _ session: Session, answer: [UInt8], resume: ResumePoint?, tellsGaps: Bool) {
         phase = .open
         let subscriber = Subscriber(
             connection: self, members: loop.channels.join(admitted.channel), session: session,
@@ -98,7 +100,11 @@ extension Connection {
             subscriber.position = .history(.settled(id, frontier: frontier))
         }
         setDeadline(nextSessionDeadline(subscriber))
+        guard subscriber.isLagging else { return send(answer) }
+        // To leave together with the first events, if those are at hand.
+        queue(answer)
         loop.advance(subscriber)
+        if canSend, !output.isEmpty { flush() }
     }
 
     /// Bytes from outside as they may stand in a log line: ASCII without control characters, not longer than an ID
@@ -117,18 +123,14 @@ extension Connection {
         if subscriber.lifetime.end <= now { return end(subscriber.lifetime.reason) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {
-        case .webSocket(let session): checkLiveness(session, now)
-        case .eventStream(let session): beat(session, now)
+        case .webSocket(let liveness): checkLiveness(liveness, subscriber, now)
+        case .eventStream(let heartbeat): beat(heartbeat, subscriber, now)
         }
         if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
     }
 
     private func nextSessionDeadline(_ subscriber: Subscriber) -> MonotonicTime {
-        let next =
-            switch subscriber.session {
-            case .webSocket(let session): session.liveness.nextDeadline(loop.context.liveness)
-            case .eventStream(let session): session.heartbeat.due
-            }
+        let next = subscriber.session.nextDeadline(loop.context.liveness)
         return min(next, subscriber.lifetime.end, subscriber.drainAt ?? .distantFuture)
     }
 

@@ -1,3 +1,4 @@
+import Configuration
 import EventLoop
 import WebSocket
 
@@ -6,12 +7,18 @@ extension Connection {
     private static let ping = [].withUnsafeBytes { Frame.encode(.ping, payload: $0) }
 
     /// Takes frames' bytes; they are unmasked in place.
-    func receiveFrames(_ bytes: UnsafeMutableRawBufferPointer, _ session: WebSocketSession) {
+    func receiveFrames(_ bytes: UnsafeMutableRawBufferPointer, _ subscriber: Subscriber) {
+        // Kept only while something is under way in it: a socket says little, and most of the time nothing.
+        var decoder =
+            subscriber.decoder
+            ?? FrameDecoder(role: .server, maxMessageBytes: loop.context.settings.maxClientMessageBytes)
+        subscriber.decoder = nil
+        defer { if !decoder.isAtRest { subscriber.decoder = decoder } }
         // The pongs of one read leave in one write: pings are cheap to send, and writes are not.
         let canAnswer = output.isEmpty
         var consumed = 0
         while phase == .open || phase == .closing {
-            switch session.decoder.decode(bytes, consumed: &consumed) {
+            switch decoder.decode(bytes, consumed: &consumed) {
             case nil:
                 if canAnswer, !output.isEmpty { flush() }
                 return
@@ -21,7 +28,7 @@ extension Connection {
             case .ping(let payload):
                 guard phase == .open else { continue }
                 let pong = payload.withUnsafeBytes { Frame.encode(.pong, payload: $0) }
-                if canAnswer { queue(pong) } else { session.owedPong = pong }
+                if canAnswer { queue(pong) } else { subscriber.owedPong = pong }
             case .close(let code, _):
                 return peerClosed(code)
             case .violation(let violation):
@@ -44,8 +51,11 @@ extension Connection {
 
     // MARK: Deadlines
 
-    func checkLiveness(_ session: WebSocketSession, _ now: MonotonicTime) {
-        switch session.liveness.check(now: now, limits: loop.context.liveness) {
+    func checkLiveness(_ liveness: Liveness, _ subscriber: Subscriber, _ now: MonotonicTime) {
+        var liveness = liveness
+        let action = liveness.check(now: now, limits: loop.context.liveness)
+        subscriber.session = .webSocket(liveness)
+        switch action {
         case .wait:
             break
         case .ping:

@@ -22,33 +22,43 @@ final class Connection: ReadinessHandler {
         case closed
     }
 
-    unowned let loop: GatewayLoop
+    /// The beginning of a request's head, and how far it was looked through.
+    final class PartialHead {
+        var bytes: [UInt8]
+        var parser: RequestHeadParser
+
+        init(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser) {
+            self.bytes = [UInt8](bytes)
+            self.parser = parser
+        }
+    }
+
+    // In an order that leaves no gaps: there may be very many of them. `IdleMemoryTests` counts the bytes.
+
+    /// Unchecked, since it is asked for at every step. Sound: only its loop's table and its loop's epoll hold a connection,
+    /// and it does nothing when it is let go of.
+    unowned(unsafe) let loop: GatewayLoop
     let stream: ByteStream
+    var output = PendingOutput()
+    /// A head that has not arrived whole, or requests that were put aside; nil otherwise.
+    var partialHead: PartialHead?
+    var subscriber: Subscriber?
+    var registration = Registration.void
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
-    var isFromTrustedProxy: Bool
-    /// Its descriptor, and a serial number that tells it from others that had the descriptor before.
-    let token: UInt64
-    var registration: Registration?
     var phase = Phase.http
     var security: Security
-    var output = PendingOutput()
-    /// The beginning of a head that has not arrived whole; empty otherwise.
-    var partialHead: [UInt8] = []
-    var headParser: RequestHeadParser
-    var subscriber: Subscriber?
+    var isFromTrustedProxy: Bool
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
-    /// When this connection must be looked at; the loop's wheel holds a token for it.
-    var deadline: MonotonicTime
-    var scheduledFor: MonotonicTime?
+    private(set) var isAwaitingWritable = false
 
     /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
     /// network, short enough that a peer who does not bother holds nothing.
     static let closingMilliseconds: Int64 = 2000
 
-    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress, serial: UInt32) {
+    init(loop: GatewayLoop, stream: ByteStream, peer: SocketAddress) {
         self.loop = loop
         self.stream = stream
         self.peer = peer
@@ -56,9 +66,6 @@ final class Connection: ReadinessHandler {
             loop.context.beginsWithProxyHeader
             ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
         isFromTrustedProxy = loop.context.proxies.contains(peer)
-        token = UInt64(serial) << 32 | UInt64(UInt32(bitPattern: stream.descriptor))
-        headParser = RequestHeadParser(limits: loop.context.headLimits)
-        deadline = loop.now.advanced(byMilliseconds: loop.context.handshakeTimeout)
     }
 
     // MARK: Output
@@ -71,20 +78,20 @@ final class Connection: ReadinessHandler {
         case closed
     }
 
-    /// Whether an event may be written now: the session is open, nothing waits before it, and the socket has room as
-    /// far as is known.
-    var canSend: Bool { phase == .open && output.isEmpty && !isAwaitingWritable }
+    /// Whether an event may be written now: the session is open, and the socket has room as far as is known. What was
+    /// queued then goes before it.
+    var canSend: Bool { phase == .open && !isAwaitingWritable }
 
-    /// Writes the events of the gather, which is in this session's encoding.
+    /// Writes what is queued and the events of the gather, which is in this session's encoding.
     func write(_ gather: Gather) -> SendOutcome {
         guard canSend else { return .blocked(started: 0, bytes: 0) }
-        let outcome = gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) }
+        let outcome =
+            output.isEmpty
+            ? gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) } : writeBehindQueue(gather)
         switch outcome {
         case .wrote(let count) where count == gather.byteCount:
             if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) }
-            if gather.encoding == .eventStream, case .eventStream(let session)? = subscriber?.session {
-                session.heartbeat.wrote(now: loop.now)
-            }
+            if gather.encoding == .eventStream { subscriber?.session.wrote(now: loop.now) }
             return .sent
         case .wrote(let count):
             var started = gather.wholeEvents(in: count)
@@ -103,11 +110,53 @@ final class Connection: ReadinessHandler {
         }
     }
 
+    /// Writes the gather together with what waits before it: an answer and the first events leave as one.
+    /// - Returns: what became of the gather.
+    private func writeBehindQueue(_ gather: Gather) -> WriteOutcome {
+        guard let queued = output.takeControl() else { return .wouldBlock }
+        return queued.withUnsafeBytes { queued in
+            var slices: [iovec] = []
+            slices.reserveCapacity(gather.slices.count + 1)
+            // The kernel only reads through the pointer.
+            slices.append(iovec(iov_base: UnsafeMutableRawPointer(mutating: queued.baseAddress), iov_len: queued.count))
+            slices += gather.slices
+            switch slices.withUnsafeBufferPointer({ stream.write(gathering: $0) }) {
+            case .wrote(let count) where count >= queued.count:
+                return .wrote(count - queued.count)
+            case .wrote(let count):
+                output.append(UnsafeRawBufferPointer(rebasing: queued[count...]))
+                return .wouldBlock
+            case .wouldBlock:
+                output.append(queued)
+                return .wouldBlock
+            case .failed(let error):
+                return .failed(error)
+            }
+        }
+    }
+
     /// Sends a few bytes in one piece: an answer or a control frame.
     func send(_ bytes: [UInt8]) {
         guard phase != .closed, phase != .lingering else { return }
-        queue(bytes)
-        flush()
+        guard output.isEmpty else {
+            queue(bytes)
+            return flush()
+        }
+        // Not by way of the queue, which would cost memory for a moment.
+        bytes.withUnsafeBytes { bytes in
+            switch stream.write(bytes) {
+            case .wrote(let count) where count == bytes.count:
+                if stream.hasUnsentOutput { updateInterest(awaitingWritable: true) } else { allIsFlushed() }
+            case .wrote(let count):
+                output.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
+                updateInterest(awaitingWritable: true)
+            case .wouldBlock:
+                output.append(bytes)
+                updateInterest(awaitingWritable: true)
+            case .failed(let error):
+                endAfterSendError(error)
+            }
+        }
     }
 
     /// Puts a few bytes behind what waits; ``flush()`` sends them.
@@ -117,15 +166,7 @@ final class Connection: ReadinessHandler {
     func flush() {
         switch output.flush(to: stream) {
         case .all:
-            updateInterest(awaitingWritable: false)
-            if endsWhenFlushed { return linger() }
-            // Behind a close frame nothing more is sent (RFC 6455 section 5.5.1).
-            guard phase == .open else { return }
-            if case .webSocket(let session)? = subscriber?.session, let pong = session.owedPong {
-                session.owedPong = nil
-                return send(pong)
-            }
-            if let subscriber, subscriber.isLagging { loop.advance(subscriber) }
+            allIsFlushed()
         case .blocked:
             updateInterest(awaitingWritable: true)
         case .failed(let error):
@@ -133,18 +174,27 @@ final class Connection: ReadinessHandler {
         }
     }
 
-    private func endAfterSendError(_ error: SystemError) {
-        if let subscriber { loop.countSendError(subscriber.session.encoding) }
-        end(.init(error))
+    private func allIsFlushed() {
+        updateInterest(awaitingWritable: false)
+        if endsWhenFlushed { return linger() }
+        // Behind a close frame nothing more is sent (RFC 6455 section 5.5.1).
+        guard phase == .open, let subscriber else { return }
+        if let pong = subscriber.owedPong {
+            subscriber.owedPong = nil
+            return send(pong)
+        }
+        if subscriber.isLagging { loop.advance(subscriber) }
     }
 
-    private(set) var isAwaitingWritable = false
+    private func endAfterSendError(_ error: SystemError) {
+        if let subscriber { loop.countSendError(subscriber.encoding) }
+        end(.init(error))
+    }
 
     func updateInterest(awaitingWritable: Bool) {
         isAwaitingWritable = awaitingWritable
         // A peer that asks without reading the answers is not read from until it does.
         isReadingPaused = awaitingWritable && phase == .http
-        guard let registration else { return }
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
@@ -166,7 +216,7 @@ final class Connection: ReadinessHandler {
     func goOnWriting() {
         flush()
         // Requests that were put aside until the peer had read its answers.
-        if phase == .http, output.isEmpty, !partialHead.isEmpty {
+        if phase == .http, output.isEmpty, partialHead != nil {
             receive(UnsafeMutableRawBufferPointer(start: nil, count: 0))
         }
     }
@@ -185,7 +235,7 @@ final class Connection: ReadinessHandler {
             let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
             switch stream.read(into: buffer) {
             case .bytes(let count):
-                if case .webSocket(let session)? = subscriber?.session { session.liveness.heard() }
+                subscriber?.session.heard()
                 receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
                 if count < buffer.count || isRequest { return }
             case .wouldBlock:
@@ -211,10 +261,10 @@ final class Connection: ReadinessHandler {
     /// Takes what comes while a session is open or ending.
     func receiveInSession(_ bytes: UnsafeMutableRawBufferPointer) {
         guard phase == .open || phase == .closing else { return }
-        switch subscriber?.session {
-        case .webSocket(let session): receiveFrames(bytes, session)
-        case .eventStream(let session): receiveUninvited(bytes.count, session)
-        case nil: break
+        guard let subscriber else { return }
+        switch subscriber.encoding {
+        case .webSocket: receiveFrames(bytes, subscriber)
+        case .eventStream: receiveUninvited(bytes.count, subscriber)
         }
     }
 
@@ -228,7 +278,7 @@ final class Connection: ReadinessHandler {
             guard let frame = reason.closeFrame, let subscriber else { return close() }
             phase = .closing
             setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
-            switch subscriber.session {
+            switch subscriber.encoding {
             case .webSocket:
                 send(Frame.close(frame.code, reason: frame.text))
                 if case .violation = reason { finishAfterFlush() }
@@ -254,7 +304,7 @@ final class Connection: ReadinessHandler {
         phase = .lingering
         stream.shutdownWrite()
         isReadingPaused = false
-        if let registration { loop.events.modify(registration, interest: .read) }
+        loop.events.modify(registration, interest: .read)
         isAwaitingWritable = false
         setDeadline(loop.now.advanced(byMilliseconds: Self.closingMilliseconds))
     }
@@ -269,9 +319,10 @@ final class Connection: ReadinessHandler {
 
     // MARK: Deadlines
 
+    /// Sees to it that ``checkDeadline(_:)`` is called at that time, and at no other.
     func setDeadline(_ time: MonotonicTime) {
-        deadline = time
-        loop.deadlines.schedule(self)
+        guard phase != .closed else { return }
+        loop.deadlines.set(stream.descriptor, to: time)
     }
 
     /// The deadline has come.
@@ -280,7 +331,7 @@ final class Connection: ReadinessHandler {
         case .http:
             countUnfinishedHandshake()
             // Who has not read its last answer will not read this one: it is not told.
-            if partialHead.isEmpty || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
+            if partialHead == nil || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
         case .open:
             checkSession(now)
         case .closing, .lingering:

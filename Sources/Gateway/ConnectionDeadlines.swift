@@ -1,33 +1,32 @@
 import EventLoop
 
-/// The deadlines of a loop's connections: one wheel, one timer, one token for each connection.
-///
-/// A connection whose deadline moves later keeps its token and is put back when it comes up; only a deadline that moves
-/// nearer makes a new one. Tokens of closed connections die when they come up.
+/// The deadlines of a loop's connections: a flat table by descriptor, and one timer for the nearest of them.
 final class ConnectionDeadlines {
     private unowned let loop: GatewayLoop
-    private var wheel: DeadlineWheel
+    private var table: DeadlineTable
     private var timer: (token: TimerToken, at: MonotonicTime)?
+    /// Kept to be used again.
+    private var due: [Int] = []
 
     /// Deadlines are met within this many milliseconds. Finer would only cost turns of the loop.
     static let granularityMilliseconds: Int64 = 10
 
     init(loop: GatewayLoop) {
         self.loop = loop
-        wheel = DeadlineWheel(
-            granularityMilliseconds: Self.granularityMilliseconds, slots: 4096, start: loop.now)
+        table = DeadlineTable(granularityMilliseconds: Self.granularityMilliseconds, start: loop.now)
     }
 
-    /// Sees to it that the connection is looked at when its deadline has come.
-    func schedule(_ connection: Connection) {
-        if let scheduled = connection.scheduledFor, scheduled <= connection.deadline { return }
-        connection.scheduledFor = connection.deadline
-        wheel.insert(connection.token, at: connection.deadline)
+    /// Sees to it that the connection with this descriptor is looked at when that time has come, and not before.
+    func set(_ descriptor: Int32, to time: MonotonicTime) {
+        table.set(Int(descriptor), to: time)
         arm()
     }
 
+    /// The descriptor is about to be closed.
+    func clear(_ descriptor: Int32) { table.clear(Int(descriptor)) }
+
     private func arm() {
-        guard let wake = wheel.nextWake else { return }
+        guard let wake = table.nextWake else { return }
         if let timer {
             guard wake < timer.at else { return }
             loop.events.cancel(timer.token)
@@ -42,15 +41,17 @@ final class ConnectionDeadlines {
 
     private func expire() {
         let now = loop.now
-        var due: [UInt64] = []
-        wheel.expire(through: now) { token, _ in due.append(token) }
-        for token in due {
-            guard let connection = loop.connection(token: token), let scheduled = connection.scheduledFor,
-                scheduled <= now
-            else { continue }
-            connection.scheduledFor = nil
-            if connection.deadline <= now { connection.checkDeadline(now) }
-            if connection.phase != .closed { schedule(connection) }
+        var due: [Int] = []
+        swap(&due, &self.due)
+        table.takeDue(at: now, into: &due)
+        for descriptor in due {
+            // Set again since: by what was done for one before it.
+            guard !table.isSet(descriptor), let connection = loop.connection(descriptor: descriptor) else { continue }
+            connection.checkDeadline(now)
+            // Its last words do not go out, and it has set no other deadline: it is looked at once more.
+            if connection.phase != .closed, !table.isSet(descriptor) { table.set(descriptor, to: now) }
         }
+        due.removeAll(keepingCapacity: true)
+        swap(&due, &self.due)
     }
 }

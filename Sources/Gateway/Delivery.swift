@@ -214,11 +214,11 @@ extension GatewayLoop {
         for number in numbers {
             guard number <= end else { break }
             guard let (batch, index) = log.locate(number) else { continue }
-            if !subscriber.exceptions.isEmpty, subscriber.exceptions.skips(in: batch, at: index) { continue }
+            if subscriber.hasExceptions, subscriber.exceptions.skips(in: batch, at: index) { continue }
             gather.add(batch, index)
             // One at a time while there are exceptions: each is used up when it is met, so what is looked through and
             // what is sent must not part when the socket blocks.
-            if gather.isFull || !subscriber.exceptions.isEmpty { return number }
+            if gather.isFull || subscriber.hasExceptions { return number }
         }
         return end
     }

@@ -17,11 +17,11 @@ enum Encoding: CaseIterable {
 }
 
 extension Encoding {
-    /// Counts the open ones.
-    var gauge: WritableKeyPath<LoopCounters, Int> {
+    /// Counts one more of the open ones, or one less.
+    func count(_ change: Int, in counters: inout LoopCounters) {
         switch self {
-        case .webSocket: \.webSocketConnections
-        case .eventStream: \.serverSentEventsConnections
+        case .webSocket: counters.webSocketConnections += change
+        case .eventStream: counters.serverSentEventsConnections += change
         }
     }
 

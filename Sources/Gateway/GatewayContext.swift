@@ -5,8 +5,9 @@ import JSONWebToken
 import Logging
 import RedisStreams
 
-/// What the settings come to, made once and shared by all loops: immutable.
-struct GatewayContext: Sendable {
+/// What the settings come to, made once and shared by all loops: immutable. A class, since loops ask it all the time, and
+/// a copy of so many parts would count references for each of them.
+final class GatewayContext: Sendable {
     let settings: Settings
     let logger: Logger
     /// Those of the start; each loop holds the verifier that counts now.
@@ -20,6 +21,7 @@ struct GatewayContext: Sendable {
     let proxies: TrustedProxies
     let origins: OriginPolicy
     let headLimits: HTTP1.Limits
+    let cookieName: [UInt8]
     let limits: ConnectionLimits
     /// How many loops have no session left to drain.
     let drained = SharedCount()
@@ -56,6 +58,7 @@ struct GatewayContext: Sendable {
         redisTLS = try Self.makeRedisTLS(settings.redis)
         origins = OriginPolicy(allowed: settings.allowedOrigins)
         headLimits = HTTP1.Limits(maxHeadBytes: settings.maxRequestHeadBytes)
+        cookieName = Array(settings.jwtCookieName.utf8)
         limits = ConnectionLimits(
             total: settings.maxTotalConnections, perChannel: settings.maxConnectionsPerChannel)
     }
@@ -84,8 +87,6 @@ public struct GatewayError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 extension GatewayContext {
-    var cookieName: [UInt8] { Array(settings.jwtCookieName.utf8) }
-
     /// When a token's socket is closed: at its `exp`, with the leeway that its handshake had.
     func expiry(of identity: Identity, now: MonotonicTime) -> MonotonicTime {
         guard settings.closeOnTokenExpiry, let expires = identity.expiresAtMilliseconds else { return .distantFuture }

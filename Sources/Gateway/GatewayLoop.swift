@@ -41,7 +41,6 @@ final class GatewayLoop {
     /// By descriptor: a dense table, since descriptors are small numbers that are used again.
     private var connections: [Connection?] = []
     private(set) var connectionCount = 0
-    private var nextSerial: UInt32 = 0
     /// Sessions whose socket is still open, those that are being closed included.
     private var sessionCount = 0
     /// When draining is over; nil before it has begun.
@@ -63,6 +62,8 @@ final class GatewayLoop {
     private(set) lazy var replayBudget = ReplayBudget(loopCount: context.loopCount)
     private var sharedFrames = SharedFrames()
     let date = HTTPDate()
+    /// Spreads things that would otherwise fall together.
+    var jitter = Jitter()
 
     /// What the port shows TLS clients; nil: it speaks plain HTTP.
     private(set) var certificates: TLSServerContext?
@@ -147,8 +148,7 @@ final class GatewayLoop {
     // MARK: Connections
 
     func add(_ stream: ByteStream, peer: SocketAddress) {
-        nextSerial &+= 1
-        let connection = Connection(loop: self, stream: stream, peer: peer, serial: nextSerial)
+        let connection = Connection(loop: self, stream: stream, peer: peer)
         let descriptor = Int(stream.descriptor)
         do {
             connection.registration = try events.register(stream.descriptor, interest: .read, handler: connection)
@@ -160,15 +160,11 @@ final class GatewayLoop {
         while connections.count <= descriptor { connections.append(nil) }
         connections[descriptor] = connection
         connectionCount += 1
-        deadlines.schedule(connection)
+        connection.setDeadline(now.advanced(byMilliseconds: context.handshakeTimeout))
     }
 
-    func connection(token: UInt64) -> Connection? {
-        let descriptor = Int(token & 0xFFFF_FFFF)
-        guard connections.indices.contains(descriptor), let connection = connections[descriptor],
-            connection.token == token
-        else { return nil }
-        return connection
+    func connection(descriptor: Int) -> Connection? {
+        connections.indices.contains(descriptor) ? connections[descriptor] : nil
     }
 
     func forEachConnection(_ body: (Connection) -> Void) {
@@ -179,8 +175,9 @@ final class GatewayLoop {
 
     /// The socket is about to be closed.
     func forget(_ connection: Connection) {
-        if let registration = connection.registration { events.deregister(registration) }
-        connection.registration = nil
+        events.deregisterBeforeClosing(connection.registration)
+        connection.registration = .void
+        deadlines.clear(connection.stream.descriptor)
         let descriptor = Int(connection.stream.descriptor)
         guard connections.indices.contains(descriptor), connections[descriptor] === connection else { return }
         connections[descriptor] = nil
@@ -193,7 +190,7 @@ final class GatewayLoop {
     /// A connection has become a session.
     func countSession(_ encoding: Encoding) {
         sessionCount += 1
-        counters[keyPath: encoding.gauge] += 1
+        encoding.count(1, in: &counters)
         statsD.count(encoding.connectedName)
     }
 
@@ -202,7 +199,7 @@ final class GatewayLoop {
         guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
         subscriber.hasLeft = true
         subscriber.members.remove(subscriber)
-        counters[keyPath: subscriber.encoding.gauge] -= 1
+        subscriber.encoding.count(-1, in: &counters)
         counters[keyPath: reason.counter] += 1
         context.limits.release(subscriber.channel)
         if case .slow = reason {

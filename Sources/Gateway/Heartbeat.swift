@@ -13,11 +13,11 @@ struct Heartbeat {
     ///     given the same event.
     init(now: MonotonicTime, interval: Int64, share: Double) {
         self.interval = max(interval - Int64(Double(interval) / 10 * min(max(share, 0), 1)), 1)
-        due = now.advanced(byMilliseconds: self.interval)
+        due = Pace.next(self.interval, after: now, interval: self.interval)
     }
 
     /// Something was written.
-    mutating func wrote(now: MonotonicTime) { due = now.advanced(byMilliseconds: interval) }
+    mutating func wrote(now: MonotonicTime) { due = Pace.next(interval, after: now, interval: interval) }
 
     /// Whether to write a comment now; then the next is due an interval later.
     mutating func isDue(now: MonotonicTime) -> Bool {

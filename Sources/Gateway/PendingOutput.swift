@@ -18,18 +18,39 @@ struct PendingOutput {
         var range: Range<Int>
     }
 
-    /// To be sent before all else.
-    private var tail: Tail?
-    /// Whole pieces, behind the tail.
-    private var control: [UInt8] = []
-    private var controlOffset = 0
+    private final class Contents {
+        /// To be sent before all else.
+        var tail: Tail?
+        /// Whole pieces, behind the tail.
+        var control: [UInt8] = []
+        var controlOffset = 0
+    }
 
-    var isEmpty: Bool { tail == nil && control.isEmpty }
-    var controlBytes: Int { control.count - controlOffset }
+    /// Nil when nothing waits: nearly always, and then there is no memory for it.
+    private var contents: Contents?
 
-    mutating func setTail(_ tail: Tail) { self.tail = tail }
+    var isEmpty: Bool { contents == nil }
 
-    mutating func append(_ bytes: UnsafeRawBufferPointer) { control.append(contentsOf: bytes) }
+    /// Nothing else may wait.
+    mutating func setTail(_ tail: Tail) { make().tail = tail }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        if !bytes.isEmpty { make().control.append(contentsOf: bytes) }
+    }
+
+    private mutating func make() -> Contents {
+        if let contents { return contents }
+        let made = Contents()
+        contents = made
+        return made
+    }
+
+    /// Takes out what waits, if it is whole pieces only.
+    mutating func takeControl() -> [UInt8]? {
+        guard let held = contents, held.tail == nil else { return nil }
+        contents = nil
+        return held.controlOffset == 0 ? held.control : Array(held.control[held.controlOffset...])
+    }
 
     enum Flushed: Equatable {
         case all
@@ -44,7 +65,8 @@ struct PendingOutput {
         case .wouldBlock: return .blocked
         case .failed(let error): return .failed(error)
         }
-        while var rest = tail {
+        guard let contents else { return .all }
+        while var rest = contents.tail {
             let outcome =
                 if rest.prefix.isEmpty {
                     rest.frame.bytes.withUnsafeBytes { stream.write(UnsafeRawBufferPointer(rebasing: $0[rest.range])) }
@@ -58,28 +80,27 @@ struct PendingOutput {
                 } else {
                     rest.prefix.removeFirst(count)
                 }
-                tail = rest.range.isEmpty && rest.prefix.isEmpty ? nil : rest
+                contents.tail = rest.range.isEmpty && rest.prefix.isEmpty ? nil : rest
             case .wouldBlock:
                 return .blocked
             case .failed(let error):
                 return .failed(error)
             }
         }
-        while controlOffset < control.count {
-            let outcome = control.withUnsafeBytes {
-                stream.write(UnsafeRawBufferPointer(rebasing: $0[controlOffset...]))
+        while contents.controlOffset < contents.control.count {
+            let outcome = contents.control.withUnsafeBytes {
+                stream.write(UnsafeRawBufferPointer(rebasing: $0[contents.controlOffset...]))
             }
             switch outcome {
             case .wrote(let count):
-                controlOffset += count
+                contents.controlOffset += count
             case .wouldBlock:
                 return .blocked
             case .failed(let error):
                 return .failed(error)
             }
         }
-        control = []
-        controlOffset = 0
+        self.contents = nil
         return stream.hasUnsentOutput ? .blocked : .all
     }
 }

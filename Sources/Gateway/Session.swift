@@ -1,10 +1,10 @@
 import EventLoop
 import WebSocket
 
-/// What is spoken on an open connection, with what only that needs.
+/// What is spoken on an open connection, and when it must speak by itself.
 enum Session {
-    case webSocket(WebSocketSession)
-    case eventStream(EventStreamSession)
+    case webSocket(Liveness)
+    case eventStream(Heartbeat)
 
     var encoding: Encoding {
         switch self {
@@ -12,26 +12,26 @@ enum Session {
         case .eventStream: .eventStream
         }
     }
-}
 
-/// The client's frames, and whether it is still there. Confined to its loop's thread; owned by its subscriber.
-final class WebSocketSession {
-    var decoder: FrameDecoder
-    var liveness: Liveness
-    /// The answer to the last ping that came while the socket was blocked (RFC 6455 section 5.5.3 lets older ones go).
-    var owedPong: [UInt8]?
-
-    init(decoder: FrameDecoder, liveness: Liveness) {
-        self.decoder = decoder
-        self.liveness = liveness
+    /// When to look at it next.
+    func nextDeadline(_ limits: Liveness.Limits) -> MonotonicTime {
+        switch self {
+        case .webSocket(let liveness): liveness.nextDeadline(limits)
+        case .eventStream(let heartbeat): heartbeat.due
+        }
     }
-}
 
-/// An event stream: the gateway speaks, the client listens. Confined to its loop's thread; owned by its subscriber.
-final class EventStreamSession {
-    var heartbeat: Heartbeat
-    /// Bytes that came from a client that has nothing to say.
-    var uninvitedBytes = 0
+    /// Bytes came from the peer: of a WebSocket a sign of life.
+    mutating func heard() {
+        guard case .webSocket(var liveness) = self else { return }
+        liveness.heard()
+        self = .webSocket(liveness)
+    }
 
-    init(heartbeat: Heartbeat) { self.heartbeat = heartbeat }
+    /// Events were written: an event stream then needs no heartbeat for a while.
+    mutating func wrote(now: MonotonicTime) {
+        guard case .eventStream(var heartbeat) = self else { return }
+        heartbeat.wrote(now: now)
+        self = .eventStream(heartbeat)
+    }
 }

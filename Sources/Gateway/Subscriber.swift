@@ -1,5 +1,6 @@
 import EventLog
 import EventLoop
+import WebSocket
 
 /// A connection that receives a channel's events: a cursor into the log, and the session that they are sent on.
 ///
@@ -13,19 +14,16 @@ final class Subscriber {
         /// the log moves past it.
         case log(EventNumber, StreamID)
         /// What it is owed has to be read from Redis first.
-        case history(ResumePoint)
+        indirect case history(ResumePoint)
         /// It is being given what a round of reading from Redis found.
-        case replaying(Replay)
+        indirect case replaying(Replay)
     }
+
+    // In an order that leaves no gaps: there may be very many of them. `IdleMemoryTests` counts the bytes.
 
     unowned let connection: Connection
     let members: ChannelMembers
-    var memberIndex = -1
     var position: Position = .live
-    var exceptions = Exceptions()
-    /// How far the log had read when it came.
-    var arrival: StreamID
-    let arrivedAt: MonotonicTime
     /// A round of reading is queued or under way.
     var isWaitingForHistory = false
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
@@ -33,22 +31,29 @@ final class Subscriber {
 
     /// Whether it was up to date when the log broke: it has asked for no gap either.
     var isCrossingBreak = false
-    /// What lay before this entry of its channel's stream, or the whole of it, is known to be missing.
-    var gapKnownThrough: StreamID?
     /// Its last round came to nothing, because the log let go of more events than it had kept.
     var needsAllTwins = false
-
-    let session: Session
-    var gaps = GapNotices.unwanted
-    let lifetime: Lifetime
-    /// When it is told that the gateway is going, once that is so.
-    var drainAt: MonotonicTime?
     /// It is in its channel no more: nothing further is sent to it.
     var hasLeft = false
+    private let endsByAge: Bool
+    let encoding: Encoding
+    var session: Session
+    private var storedIndex: Int32 = -1
+
+    /// How far the log had read when it came.
+    var arrival: StreamID
+    let arrivedAt: MonotonicTime
+    private let endsAt: MonotonicTime
+    private var particulars: Particulars?
+
+    /// Its place in the channel's list.
+    var memberIndex: Int {
+        get { Int(storedIndex) }
+        set { storedIndex = Int32(truncatingIfNeeded: newValue) }
+    }
 
     var channel: Channel { members.channel }
-    var encoding: Encoding { session.encoding }
-
+    var lifetime: Lifetime { Lifetime(end: endsAt, isByAge: endsByAge) }
     var isLagging: Bool {
         switch position {
         case .live: false
@@ -65,6 +70,86 @@ final class Subscriber {
         self.connection = connection
         self.members = members
         self.session = session
-        self.lifetime = lifetime
+        encoding = session.encoding
+        endsAt = lifetime.end
+        endsByAge = lifetime.isByAge
+    }
+}
+
+// MARK: What few have
+
+extension Subscriber {
+    /// Made when the first of these is more than nothing, let go of when all are nothing again.
+    private final class Particulars {
+        var exceptions = Exceptions()
+        var gaps = GapNotices.unwanted
+        var gapKnownThrough: StreamID?
+        var drainAt: MonotonicTime?
+        var decoder: FrameDecoder?
+        var owedPong: [UInt8]?
+        var uninvitedBytes = 0
+
+        var isNothing: Bool {
+            exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && drainAt == nil && decoder == nil
+                && owedPong == nil && uninvitedBytes == 0
+        }
+    }
+
+    private func particular(isNothing: Bool, _ change: (Particulars) -> Void) {
+        if particulars == nil {
+            if isNothing { return }
+            particulars = Particulars()
+        }
+        guard let particulars else { return }
+        change(particulars)
+        if isNothing, particulars.isNothing { self.particulars = nil }
+    }
+
+    /// Asked with each event.
+    var hasExceptions: Bool {
+        guard let particulars else { return false }
+        return !particulars.exceptions.isEmpty
+    }
+
+    /// Events behind its cursor that it must not be given.
+    var exceptions: Exceptions {
+        get { particulars?.exceptions ?? Exceptions() }
+        set { particular(isNothing: newValue.isEmpty) { $0.exceptions = newValue } }
+    }
+
+    /// What it is told of gaps.
+    var gaps: GapNotices {
+        get { particulars?.gaps ?? .unwanted }
+        set { particular(isNothing: newValue == .unwanted) { $0.gaps = newValue } }
+    }
+
+    /// What lay before this entry of its channel's stream, or the whole of it, is known to be missing.
+    var gapKnownThrough: StreamID? {
+        get { particulars?.gapKnownThrough }
+        set { particular(isNothing: newValue == nil) { $0.gapKnownThrough = newValue } }
+    }
+
+    /// When it is told that the gateway is going, once that is so.
+    var drainAt: MonotonicTime? {
+        get { particulars?.drainAt }
+        set { particular(isNothing: newValue == nil) { $0.drainAt = newValue } }
+    }
+
+    /// What has come of a WebSocket's frame or message that is not complete; nil between messages.
+    var decoder: FrameDecoder? {
+        get { particulars?.decoder }
+        set { particular(isNothing: newValue == nil) { $0.decoder = newValue } }
+    }
+
+    /// The answer to the last ping that came while the socket was blocked (RFC 6455 section 5.5.3 lets older ones go).
+    var owedPong: [UInt8]? {
+        get { particulars?.owedPong }
+        set { particular(isNothing: newValue == nil) { $0.owedPong = newValue } }
+    }
+
+    /// Bytes that came from an event stream's client, which has nothing to say.
+    var uninvitedBytes: Int {
+        get { particulars?.uninvitedBytes ?? 0 }
+        set { particular(isNothing: newValue == 0) { $0.uninvitedBytes = newValue } }
     }
 }

@@ -31,7 +31,7 @@ public enum ClientHandshake {
     /// A key for ``request(host:target:key:fields:)`` from 16 random bytes, which the caller draws anew each time.
     public static func key(nonce: (UInt64, UInt64)) -> String {
         let bytes = withUnsafeBytes(of: nonce.0) { Array($0) } + withUnsafeBytes(of: nonce.1) { Array($0) }
-        return Handshake.base64(bytes)
+        return String(decoding: bytes.withUnsafeBytes { Handshake.base64($0) }, as: UTF8.self)
     }
 
     /// The request that opens a connection. Control characters are left out of what the caller gives, and spaces of
@@ -75,7 +75,7 @@ public enum ClientHandshake {
         guard upgradeHasWebSocket else { return .upgradeMissing }
         guard connectionHasUpgrade else { return .connectionMissing }
         guard accepts.count == 1, let expected = Handshake.accept(key: ArraySlice(key.utf8)),
-            accepts[0].elementsEqual(expected.utf8)
+            accepts[0].elementsEqual(expected)
         else { return .acceptWrong }
         guard !hasExtensions else { return .extensionUnasked }
         guard !hasSubprotocol else { return .subprotocolUnasked }

@@ -52,6 +52,12 @@ public struct FrameDecoder: Sendable {
         self.maxMessageBytes = max(maxMessageBytes, 0)
     }
 
+    /// Whether it is between messages: a new decoder would go on just the same.
+    public var isAtRest: Bool {
+        guard case .opcode = step else { return false }
+        return message == .none
+    }
+
     /// Finds the next event in `input` from offset `consumed` on and moves `consumed` behind it. Call it with the same
     /// input until it returns nil: then all of the input is consumed.
     ///

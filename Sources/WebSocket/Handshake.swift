@@ -3,7 +3,7 @@ import COpenSSL
 /// What became of an opening handshake.
 public enum HandshakeResult: Equatable, Sendable {
     /// Answer 101 with this value in `Sec-WebSocket-Accept`.
-    case accepted(String)
+    case accepted([UInt8])
     /// Answer with ``HandshakeRefusal/statusCode``.
     case refused(HandshakeRefusal)
 }
@@ -44,15 +44,57 @@ public enum Handshake {
 
     /// The value of `Sec-WebSocket-Accept` for a key: base64 of the SHA-1 of the key and a fixed identifier (section
     /// 4.2.2, step 5.4), 28 characters. Nil when libcrypto has no SHA-1, as a local policy may have it.
-    public static func accept(key: ArraySlice<UInt8>) -> String? {
-        var text: [UInt8] = []
-        text.reserveCapacity(key.count + identifier.utf8CodeUnitCount)
-        text.append(contentsOf: key)
-        identifier.withUTF8Buffer { text.append(contentsOf: $0) }
-        var digest: [UInt8] = Array(repeating: 0, count: Int(SHA_DIGEST_LENGTH))
-        // Sound: SHA1 reads `text.count` bytes and writes the 20 that `digest` has.
-        guard SHA1(text, text.count, &digest) != nil else { return nil }
-        return base64(digest)
+    public static func accept(key: ArraySlice<UInt8>) -> [UInt8]? {
+        guard let digest = sha1 else { return nil }
+        let length = key.count + identifier.utf8CodeUnitCount
+        return withUnsafeTemporaryAllocation(byteCount: length + digestBytes, alignment: 1) { scratch in
+            let text = UnsafeMutableRawBufferPointer(rebasing: scratch[..<length])
+            text.copyBytes(from: key)
+            identifier.withUTF8Buffer {
+                UnsafeMutableRawBufferPointer(rebasing: text[key.count...]).copyBytes(from: $0)
+            }
+            let code = UnsafeMutableRawBufferPointer(rebasing: scratch[length...])
+            // Sound: EVP_Digest reads the text's bytes and writes the 20 of a SHA-1, for which there is room.
+            guard EVP_Digest(text.baseAddress, text.count, code.baseAddress, nil, digest.algorithm, nil) == 1 else {
+                // A stale entry in the thread's error queue would be taken for an error of the next TLS call.
+                ERR_clear_error()
+                return nil
+            }
+            return base64(UnsafeRawBufferPointer(code))
+        }
+    }
+
+    /// The answer to a handshake that was accepted (section 4.2.2, step 5), whole.
+    /// - Parameter accept: what ``validate(isGet:httpMinor:upgradeHasWebSocket:connectionHasUpgrade:versions:keys:)`` gave.
+    public static func response(accept: [UInt8]) -> [UInt8] {
+        let head: StaticString =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(head.utf8CodeUnitCount + accept.count + 4)
+        head.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: accept)
+        bytes.append(contentsOf: [13, 10, 13, 10])
+        return bytes
+    }
+
+    private static let digestBytes = 20
+
+    /// Looking an algorithm up by its name costs libcrypto more than the digest itself: done once.
+    private static let sha1 = Digest("SHA1")
+
+    /// An algorithm of libcrypto. `@unchecked Sendable` is sound: it is never changed after the initialiser, EVP_Digest only
+    /// reads it and counts references atomically, and the one there is lives as long as the process.
+    private final class Digest: @unchecked Sendable {
+        let algorithm: OpaquePointer
+
+        /// Nil when libcrypto has no such algorithm.
+        init?(_ name: String) {
+            guard let algorithm = EVP_MD_fetch(nil, name, nil) else {
+                ERR_clear_error()
+                return nil
+            }
+            self.algorithm = algorithm
+        }
     }
 
     /// Whether the bytes are base64 of exactly 16 bytes: 22 characters and two `=`. The last character's low bits say
@@ -69,12 +111,12 @@ public enum Handshake {
         }
     }
 
-    static func base64(_ bytes: [UInt8]) -> String {
+    static func base64(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         let count = (bytes.count + 2) / 3 * 4
-        // Sound: EVP_EncodeBlock writes `count` characters and a NUL, and the buffer has room for both.
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count + 1) { characters in
-            _ = EVP_EncodeBlock(characters.baseAddress, bytes, Int32(bytes.count))
-            return String(decoding: characters[..<count], as: UTF8.self)
+        return [UInt8](unsafeUninitializedCapacity: count + 1) { characters, initializedCount in
+            // Sound: EVP_EncodeBlock writes `count` characters and a NUL, and the buffer has room for both.
+            let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+            initializedCount = Int(EVP_EncodeBlock(characters.baseAddress, start, Int32(bytes.count)))
         }
     }
 }

@@ -36,7 +36,7 @@ struct SlowReaderTests {
         // What a process has used once it does not give back at once: the first events come before the measure is taken.
         try Self.publish(redis, first: 0, 64)
         try Self.expectAnswer(quick, redis)
-        let before = try Self.memory(sluice, "VmRSS")
+        let before = try sluice.memory("VmRSS")
 
         var next = 64
         while next < Self.count {
@@ -53,7 +53,7 @@ struct SlowReaderTests {
             for _ in 0..<50 { _ = try client.next(deadline: Deadline(seconds: 60)) }
         }
         try Self.expectAnswer(quick, redis)
-        let grown = try Self.memory(sluice, "VmHWM") - before
+        let grown = try sluice.memory("VmHWM") - before
         #expect(grown <= Self.historyBytes + Self.allowance, "it grew by \(grown) bytes")
     }
 
@@ -100,15 +100,5 @@ struct SlowReaderTests {
                 throw Failure("\(text) came where event \(expected) was expected")
             }
         }
-    }
-
-    /// A line of `/proc/<pid>/status`, in bytes.
-    private static func memory(_ process: SluiceProcess, _ name: String) throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(process.processID)/status", encoding: .utf8)
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }),
-            let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-                ?? Int(line.filter(\.isNumber))
-        else { throw Failure("the status of the process has no \(name)") }
-        return kilobytes * 1024
     }
 }

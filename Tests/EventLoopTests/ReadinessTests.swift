@@ -100,8 +100,10 @@ struct ReadinessTests {
         for handler in handlers { handler.action = { _ in } }
     }
 
-    @Test("an event for a descriptor that is in use again in the same turn is dropped")
-    func staleEvent() throws {
+    @Test(
+        "an event for a descriptor that is in use again in the same turn is dropped, whichever way it was deregistered",
+        arguments: [false, true])
+    func staleEvent(beforeClosing: Bool) throws {
         // Both ready; whichever comes first closes the other and opens a new socket under the same number. Other
         // tests' descriptors cannot get in between: the thread has a table of its own.
         let result = try onThreadWithOwnDescriptors { () -> (stale: Int, sameNumber: Bool, late: Int) in
@@ -115,7 +117,7 @@ struct ReadinessTests {
             let handlers = (0..<2).map { index in
                 Recorder { _ in
                     let old = registrations[1 - index]
-                    loop.deregister(old)
+                    if beforeClosing { loop.deregisterBeforeClosing(old) } else { loop.deregister(old) }
                     pairs[1 - index].0.close()
                     pairs[index].1.close()
                     guard freshPair == nil, let pair = try? ByteStream.pair() else { return }

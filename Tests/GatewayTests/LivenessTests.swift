@@ -48,16 +48,16 @@ struct LivenessTests {
 
     @Test("a peer that falls silent is dropped a timeout after the first ping it did not answer")
     func fallsSilent() {
-        // It is heard last just before the ping at 80,001 ms.
+        // It is heard last just before the ping at 80,100 ms.
         let actions = run(phase: 0, limits: limits, until: 1_000_000) { $0 < 100_000 }
-        #expect(actions.last?.0 == 140_001)
+        #expect(actions.last?.0 == 140_100)
         #expect(actions.last?.1 == .drop)
     }
 
     @Test("one sign of life is enough, at the last moment too")
     func lastMoment() {
         var liveness = Liveness(now: start, limits: limits, phase: 0)
-        #expect(liveness.check(now: at(1), limits: limits) == .ping)
+        #expect(liveness.check(now: at(100), limits: limits) == .ping)
         #expect(liveness.check(now: at(60_000), limits: limits) == .ping)
         liveness.heard()
         #expect(liveness.check(now: at(60_001), limits: limits) == .wait)
@@ -93,6 +93,25 @@ struct LivenessTests {
             let liveness = Liveness(now: start, limits: limits, phase: phase)
             #expect((at(1)...at(20_000)).contains(liveness.nextDeadline(limits)))
         }
+    }
+
+    @Test(
+        "pings fall together in 200 steps of the interval and stay in them, however late a loop is", arguments: [0, 7])
+    func steps(late: Int64) {
+        var moments: Set<Int64> = []
+        for index in 0..<2000 {
+            var liveness = Liveness(now: start, limits: limits, phase: Double(index) / 2000)
+            for round in 0..<5 {
+                let due = liveness.nextDeadline(limits)
+                moments.insert(due.milliseconds(since: start) % 20_000)
+                #expect(liveness.check(now: due.advanced(byMilliseconds: late), limits: limits) == .ping)
+                liveness.heard()
+                let next = liveness.nextDeadline(limits).milliseconds(since: due)
+                #expect(next == 20_000, "round \(round)")
+            }
+        }
+        #expect((190...200).contains(moments.count))
+        #expect(moments.allSatisfy { $0 % 100 == 0 })
     }
 
     @Test("the greatest limits do not overflow")

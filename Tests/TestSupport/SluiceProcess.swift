@@ -57,6 +57,15 @@ public final class SluiceProcess {
     public var standardError: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
     public var lines: [String] { standardOutput.split(separator: "\n").map(String.init) }
 
+    /// A line of `/proc/<pid>/status`, in bytes.
+    public func memory(_ name: String) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }),
+            let kilobytes = Int(line.filter(\.isNumber))
+        else { throw Failure("the status of the process has no \(name)") }
+        return kilobytes * 1024
+    }
+
     public func kill(_ signal: Int32) {
         if process.isRunning { Glibc.kill(process.processIdentifier, signal) }
     }

@@ -1,0 +1,71 @@
+import Foundation
+import ServerSentEvents
+import TestSupport
+import Testing
+
+/// What connections that have nothing to do cost the built binary. The kernel's share is not in it.
+@Suite("Idle memory", .serialized)
+struct IdleMemoryTests {
+    /// Of the process's own, for each connection and its half of a channel.
+    private static let allowance = 512
+    private static let count = 2000
+
+    private static func start(_ redis: RedisProcess) throws -> (SluiceProcess, UInt16) {
+        // This process holds the other ends.
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let port = try freePort()
+        var environment = RestartTests.environment(redis, port)
+        environment["EVENT_LOOPS"] = "1"
+        environment["PING_SOCKETS_INTERVAL_MS"] = "3600000"
+        environment["SOCKET_RESPONSE_TIMEOUT_MS"] = "3600000"
+        let sluice = try SluiceProcess(["serve"], environment: environment)
+        try sluice.waitUntilReady(port: port)
+        return (sluice, port)
+    }
+
+    /// How many bytes the process has grown by for each of `count` connections that `open` makes, after as many that the
+    /// measure is not taken of: they bring along what is needed but once.
+    private static func growth(_ sluice: SluiceProcess, _ open: (Int) throws -> Void) throws -> Int {
+        for index in 0..<400 { try open(index) }
+        let before = try sluice.memory("RssAnon")
+        for index in 400..<(400 + count) { try open(index) }
+        return (try sluice.memory("RssAnon") - before) / count
+    }
+
+    @Test("an idle WebSocket costs 512 bytes at most, also when it has said something before")
+    func webSockets() throws {
+        let redis = try RedisProcess()
+        let (sluice, port) = try Self.start(redis)
+        var clients: [WebSocketClient] = []
+        let bytes = try Self.growth(sluice) { index in
+            let client = try WebSocketClient(port: port, channel: "channel-\(index / 2)")
+            // A message in two frames, and a ping between them.
+            try client.send(opcode: 1, Array("half a".utf8), isFinal: false)
+            #expect(try client.barrier() == [])
+            try client.send(opcode: 0, Array(" message".utf8))
+            #expect(try client.barrier() == [])
+            clients.append(client)
+        }
+        #expect(bytes <= Self.allowance)
+        #expect(clients.count == Self.count + 400)
+        // They are there, and not forgotten.
+        let (_, id) = try redis.publish("channel-7", sampleEvent("channel-7", "job"))
+        for client in clients[14...15] { #expect(try eventID(client.event()) == id) }
+    }
+
+    @Test("an idle event stream costs 512 bytes at most")
+    func eventStreams() throws {
+        let redis = try RedisProcess()
+        let (sluice, port) = try Self.start(redis)
+        var clients: [EventStreamClient] = []
+        let bytes = try Self.growth(sluice) { index in
+            clients.append(try EventStreamClient(port: port, channel: "channel-\(index / 2)"))
+        }
+        #expect(bytes <= Self.allowance)
+        let (_, id) = try redis.publish("channel-7", sampleEvent("channel-7", "job"))
+        for client in clients[14...15] { #expect(try client.next()?.lastEventID == id) }
+    }
+}
