@@ -48,6 +48,8 @@ final class Connection: ReadinessHandler {
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
     var phase = Phase.http
+    var security: Security
+    var isFromTrustedProxy: Bool
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false

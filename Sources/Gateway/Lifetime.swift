@@ -8,6 +8,11 @@ struct Lifetime: Equatable {
 
     var reason: CloseReason { isByAge ? .age : .expired }
 
+    init(end: MonotonicTime, isByAge: Bool) {
+        self.end = end
+        self.isByAge = isByAge
+    }
+
     /// - Parameters:
     ///   - expiresAt: when the token is no longer good, leeway included.
     ///   - maxAge: `maxConnectionAgeMs`; 0: no limit.
@@ -16,7 +21,6 @@ struct Lifetime: Equatable {
     init(now: MonotonicTime, expiresAt: MonotonicTime, maxAge: Int64, share: Double) {
         let early = Int64(Double(maxAge) / 10 * min(max(share, 0), 1))
         let byAge = maxAge > 0 ? now.advanced(byMilliseconds: maxAge - early) : .distantFuture
-        isByAge = byAge < expiresAt
-        end = isByAge ? byAge : expiresAt
+        self.init(end: min(byAge, expiresAt), isByAge: byAge < expiresAt)
     }
 }

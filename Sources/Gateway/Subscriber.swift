@@ -37,6 +37,7 @@ final class Subscriber {
     var isReplayCounted = false
     /// It is in its channel no more: nothing further is sent to it.
     var hasLeft = false
+    private let endsByAge: Bool
     let encoding: Encoding
     var session: Session
     private var storedIndex: Int32 = -1
@@ -56,6 +57,7 @@ final class Subscriber {
     }
 
     var channel: Channel { members.channel }
+    var lifetime: Lifetime { Lifetime(end: endsAt, isByAge: endsByAge) }
     var isLagging: Bool {
         switch position {
         case .live: false
