@@ -49,6 +49,7 @@ final class Connection: ReadinessHandler {
     var peer: SocketAddress
     var phase = Phase.http
     var security: Security
+    /// The peer is one of `trustedProxies`, or they have said that it is.
     var isFromTrustedProxy: Bool
     /// Close once the output is flushed: after the last answer, or after both close frames.
     private var endsWhenFlushed = false
@@ -56,9 +57,6 @@ final class Connection: ReadinessHandler {
     private(set) var isAwaitingWritable = false
     /// `/metrics` was asked for, and the loops have not answered yet.
     var isAwaitingFigures = false
-    /// The peer is one of `trustedProxies`, or they have said that it is.
-    var isFromTrustedProxy: Bool
-    var security: Security
     /// Which listener it came from.
     let port: Port
     /// What was written so far, for the log.

@@ -45,7 +45,7 @@ final class Subscriber {
     /// How far the log had read when it came.
     var arrival: StreamID
     let arrivedAt: MonotonicTime
-    let lifetime: Lifetime
+    private let endsAt: MonotonicTime
     /// The log's last event when it came: what is up to here it has missed. 0 once it is up to date.
     var missedThrough: EventNumber = 0
     private var particulars: Particulars?
@@ -75,7 +75,8 @@ final class Subscriber {
         self.members = members
         self.session = session
         self.encoding = encoding
-        self.lifetime = lifetime
+        endsAt = lifetime.end
+        endsByAge = lifetime.isByAge
     }
 }
 
