@@ -47,7 +47,7 @@ package struct Gather {
         slices.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         owners.removeAll(keepingCapacity: true)
-        frames.removeAll(keepingCapacity: true)
+        if !frames.isEmpty { frames.removeAll(keepingCapacity: true) }
     }
 
     /// - Parameter isReplay: the batch is in no log, its events have no number.
