@@ -245,7 +245,8 @@ enum RefusalNames {
     static let all = [
         "bad_request", "bad_handshake", "timeout", "token_missing", "origin", "starting", "draining",
         "too_many_connections", "too_many_on_channel", "not_acceptable", "token_empty", "token_too_long",
-        "token_malformed", "token_algorithm", "token_critical_extension", "token_key", "token_signature", "token_not_checkable",
+        "token_malformed", "token_algorithm", "token_critical_extension", "token_key", "token_signature",
+        "token_not_checkable",
         "token_date", "token_expired", "token_not_yet_valid", "token_channel",
     ]
 }

@@ -15,6 +15,11 @@ struct BurstTests {
         return burst
     }
 
+    /// A mutating call of its own, which `#expect` does not take.
+    private func goesOn(_ burst: inout Burst, bytes: Int, now: MonotonicTime) -> Bool {
+        burst.goesOn(bytes: bytes, now: now)
+    }
+
     @Test("more is waited for until there are enough bytes, or the first has waited long enough")
     func limits() {
         var burst = burst(after: 2000)
