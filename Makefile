@@ -5,7 +5,7 @@ SHELL := /bin/sh
 CONFIGURATION_FLAGS := -c release --static-swift-stdlib
 SLUICE := .build/release/sluice
 
-.PHONY: help run build built image test microbench soak faults bench fuzz sanitize man completions install uninstall lint format clean
+.PHONY: sanitize-address sanitize-thread help run build built image test microbench soak faults bench fuzz sanitize man completions install uninstall lint format clean
 
 help:
 	@echo "make run      build Sluice and start it with a Redis of its own: nothing to edit first"
@@ -113,6 +113,15 @@ uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/sluice" "$(DESTDIR)$(PREFIX)/share/man/man1/sluice.1" \
 	    "$(DESTDIR)$(BASH_COMPLETIONS)/sluice" "$(DESTDIR)$(ZSH_COMPLETIONS)/_sluice" \
 	    "$(DESTDIR)$(FISH_COMPLETIONS)/sluice.fish" "$(DESTDIR)$(UNITDIR)/sluice.service"
+
+# Leaks are not looked for: the Swift runtime keeps what it has made of types until the process ends.
+# ARGS go to `swift test`.
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address sanitize-thread: sanitize-%:
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
+	swift build --build-tests --sanitize $* --scratch-path .build/$*
+	ASAN_OPTIONS=detect_leaks=0 swift test --skip-build --sanitize $* --scratch-path .build/$* $(ARGS)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
