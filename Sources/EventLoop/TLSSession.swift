@@ -220,7 +220,14 @@ final class TLSSession {
             unsent = count
             switch flush() {
             case .done: total += count
-            case .wait: return .wrote(total + count)
+            case .wait:
+                // An answer to a KeyUpdate goes before it and did not get through: OpenSSL has not looked at the bytes, and
+                // must not find others in their place later, which may be of another session.
+                if sluice_SSL_in_init(ssl) != 0 {
+                    unsent = 0
+                    return total > 0 ? .wrote(total) : .wouldBlock
+                }
+                return .wrote(total + count)
             case .end, .failed:
                 // Told by the next call if something was taken before.
                 guard total == 0 else { return .wrote(total) }
