@@ -109,13 +109,13 @@ enum RequestRefusal: Equatable {
         }
     }
 
-    /// Every value of ``tag``, each once.
+    /// Every value of ``tag``, and what connections without a request are refused for, each once.
     static let tags: [String] = {
         let own = [
             "bad_request", "bad_handshake", "timeout", "token_missing", "origin", "starting", "draining",
             "too_many_connections", "too_many_on_channel", "too_many_from_address", "not_acceptable", "plain_http",
-            "tls",
-            "tls_timeout", "proxy_header",
+            // Before there is a request.
+            "tls", "tls_timeout", "proxy_header",
         ]
         var tags = own
         for refusal in JSONWebToken.Refusal.allCases where !tags.contains(refusal.tag) { tags.append(refusal.tag) }

@@ -96,13 +96,15 @@ struct JSONReaderTests {
     @Test("any byte changed in a good file gives a value or an error, never a crash")
     func mutated() {
         let text = Array(Key.exampleJSON().utf8)
+        // A changed byte may end a line more.
+        let lines = text.count { $0 == UInt8(ascii: "\n") } + 2
         var state: UInt64 = 0x5EED
         for _ in 0..<5000 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             var bytes = text
             bytes[Int(state >> 33) % bytes.count] = UInt8(truncatingIfNeeded: state >> 20)
             if case .failure(let error) = read(bytes) {
-                #expect(error.line >= 1 && error.column >= 1 && error.line <= 70)
+                #expect(error.line >= 1 && error.column >= 1 && error.line <= lines)
             }
         }
     }

@@ -244,7 +244,8 @@ struct AgreementTests {
 enum RefusalNames {
     static let all = [
         "bad_request", "bad_handshake", "timeout", "token_missing", "origin", "starting", "draining",
-        "too_many_connections", "too_many_on_channel", "not_acceptable", "token_empty", "token_too_long",
+        "too_many_connections", "too_many_on_channel", "too_many_from_address", "not_acceptable", "plain_http", "tls",
+        "tls_timeout", "proxy_header", "token_empty", "token_too_long",
         "token_malformed", "token_algorithm", "token_critical_extension", "token_key", "token_signature",
         "token_not_checkable",
         "token_date", "token_expired", "token_not_yet_valid", "token_channel",

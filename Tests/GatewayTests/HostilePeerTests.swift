@@ -13,15 +13,15 @@ struct HostilePeerTests {
         }
     }
 
-    @Test("two hundred heads that dribble in do not hold up a handshake, and are all ended at their deadline")
+    @Test("a thousand heads that dribble in do not hold up a handshake, and are all ended at their deadline")
     func slowloris() throws {
         let redis = try RedisProcess()
         let gateway = try TestGateway.quiet(redis) {
             $0.eventLoops = 1
-            $0.handshakeTimeoutMs = 1500
+            $0.handshakeTimeoutMs = 3000
         }.ready()
         let baseline = try ProcessFacts.sockets(onLocalPort: gateway.port)
-        var dribbling = try (0..<200).map { _ in try TestSocket.connect(port: gateway.port) }
+        var dribbling = try (0..<1000).map { _ in try TestSocket.connect(port: gateway.port) }
         for socket in dribbling { try socket.send("GET / HTTP/1.1\r\nX-Slow: ") }
         var answered: [TestSocket] = []
         for round in 0..<5 {
@@ -38,11 +38,11 @@ struct HostilePeerTests {
             answered += zip(dribbling, ended).filter(\.1).map(\.0)
             dribbling = zip(dribbling, ended).filter { !$0.1 }.map(\.0)
         }
-        #expect(answered.count == 200)
+        #expect(answered.count == 1000)
         for socket in answered { #expect(try HTTPAnswer.read(from: socket).status == 408) }
         answered = []
         try expectBaseline(gateway, baseline)
-        #expect(try gateway.figures().figures.handshakesRefused["timeout"] == 200)
+        #expect(try gateway.figures().figures.handshakesRefused["timeout"] == 1000)
     }
 
     @Test("a reset at any stage leaves nothing behind")
@@ -181,6 +181,33 @@ struct HostilePeerTests {
             #expect(frame.opcode == 10)
             last = frame.text
         }
+    }
+
+    @Test("a flood of fragments without bytes holds nobody up, and one of a byte each ends at the message's limit")
+    func fragmentFlood() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.maxClientMessageBytes = 1000
+        }.ready()
+        let client = try gateway.connect("alpha")
+        let empty = try gateway.connect("beta")
+        let tiny = try gateway.connect("gamma")
+        try empty.send(opcode: 1, [], isFinal: false)
+        let nothing = (0..<50_000).flatMap { _ in WebSocketClient.frame(opcode: 0, [], isFinal: false) }
+        #expect(try empty.socket.flood(nothing, patience: 5000) > 0)
+        try tiny.send(opcode: 1, [0x61], isFinal: false)
+        let bytes = (0..<1000).flatMap { _ in WebSocketClient.frame(opcode: 0, [0x61], isFinal: false) }
+        #expect(try tiny.socket.flood(bytes, patience: 5000) > 0)
+        #expect(try tiny.frame().closeCode == 1009)
+        for job in 0..<10 {
+            let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "job-\(job)"))
+            #expect(eventID(try client.event()) == id)
+        }
+        // The message that was begun can still be ended.
+        try empty.send(opcode: 0, [0x61])
+        let (_, id) = try redis.publish("beta", sampleEvent("beta", "job"))
+        #expect(eventID(try empty.event()) == id)
     }
 
     @Test("random bytes, as a head and as frames, never harm anyone else")

@@ -99,10 +99,13 @@ struct RequestIDTests {
             [
                 .head(.invalidMethod), .handshake(.keyMissing), .bodyInHandshake, .handshakeTimeout, .noToken,
                 .malformedAuthorization,
-                .origin("x"), .starting, .draining, .tooManyConnections, .tooManyOnChannel, .notAcceptable, .notFound,
+                .origin("x"), .starting, .draining, .tooManyConnections, .tooManyOnChannel, .tooManyFromAddress,
+                .notAcceptable, .notFound, .plainHTTP,
                 .wrongMethod(allowed: "GET"),
             ] + JSONWebToken.Refusal.allCases.map { .token($0) }
-        #expect(Set(refusals.compactMap(\.tag)) == Set(RequestRefusal.tags))
+        // Those are refused before there is a request.
+        let beforeRequest: Set = ["tls", "tls_timeout", "proxy_header"]
+        #expect(Set(refusals.compactMap(\.tag)).union(beforeRequest) == Set(RequestRefusal.tags))
         #expect(Set(RequestRefusal.tags).count == RequestRefusal.tags.count)
         #expect(RequestRefusal.tags == RefusalNames.all)
     }

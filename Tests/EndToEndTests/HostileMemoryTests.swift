@@ -1,0 +1,72 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Promise 6 on the built binary: what hostile peers have cost is given back.
+@Suite("What hostile peers leave behind", .serialized)
+struct HostileMemoryTests {
+    /// What the allocator may keep of a thing that was used: not much beside ten thousand connections.
+    private static let allowance = 12 << 20
+
+    @Test(
+        "after ten thousand connections that were dropped at all stages, memory and descriptors are back where they were"
+    )
+    func memoryComesBack() throws {
+        let redis = try RedisProcess()
+        let port = try freePort()
+        let sluice = try SluiceProcess(["serve"], environment: RestartTests.environment(redis, port))
+        try sluice.waitUntilReady(port: port)
+        let client = try WebSocketClient(port: port, channel: "alpha")
+        try expectEvent(client, redis, "before")
+        // What a process has touched once it does not give back: the first round comes before the measure is taken.
+        try round(port, 1000)
+        try expectEvent(client, redis, "first")
+        let memory = try residentBytes(sluice)
+        let descriptors = try descriptorCount(sluice)
+        try round(port, 10_000)
+        try expectEvent(client, redis, "second")
+        try eventually("its descriptors are back at \(descriptors)") { try descriptorCount(sluice) <= descriptors }
+        let grown = try residentBytes(sluice) - memory
+        #expect(grown <= Self.allowance, "it grew by \(grown) bytes")
+    }
+
+    private func round(_ port: UInt16, _ count: Int) throws {
+        let upgrade = RequestText(upgradeTo: "beta").bytes
+        // Some are held open while others come and go.
+        var held: [TestSocket] = []
+        for index in 0..<count {
+            let socket = try TestSocket.connect(port: port)
+            switch index % 8 {
+            case 0: socket.close()
+            case 1: socket.reset()
+            case 2: try socket.send(Array(upgrade[..<60]))
+            case 3: try socket.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
+            case 4: try socket.send(upgrade)
+            case 5: try socket.send(RequestText("/health").bytes)
+            case 6: try socket.send(upgrade + WebSocketClient.frame(opcode: 1, [0x61], isFinal: false))
+            default: try socket.send("GET /" + String(repeating: "x", count: 20_000))
+            }
+            guard index % 8 > 1 else { continue }
+            held.append(socket)
+            if held.count == 500 {
+                for (place, socket) in held.enumerated() where place % 2 == 0 { socket.reset() }
+                held = []
+            }
+        }
+    }
+
+    private func expectEvent(_ client: WebSocketClient, _ redis: RedisProcess, _ job: String) throws {
+        let (_, id) = try redis.publish("alpha", sampleEvent("alpha", job))
+        #expect(eventID(try client.event()) == id)
+    }
+
+    private func residentBytes(_ sluice: SluiceProcess) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(sluice.processID)/status", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
+        return 1024 * (try #require(Int(line.split(separator: " ")[1])))
+    }
+
+    private func descriptorCount(_ sluice: SluiceProcess) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(sluice.processID)/fd").count
+    }
+}
