@@ -14,7 +14,7 @@ public final class Gateway: Sendable {
     public let port: UInt16
     /// How many event loops it runs.
     public let loopCount: Int
-    private let mailboxes: [Mailbox<LoopMessage>]
+    let mailboxes: [Mailbox<LoopMessage>]
     private let threads: [LoopThread]
     private let drainMs: Int
     private let reloader: Reloader

@@ -146,8 +146,11 @@ final class GatewayLoop {
             log = EventLog(capacity: context.settings.historyBytes, floor: floor, lastID: lastID)
         case .logReady:
             if availability == .starting { availability = .serving }
-        case .batches(let batches):
+        case .batches(let batches, let debt):
             deliver(batches)
+            debt.settle()
+        case .loopHasCaughtUp:
+            reader?.loopHasCaughtUp()
         case .logBroken(let next):
             breakLog(next)
         case .redis(let connected):

@@ -8,6 +8,8 @@ import Metrics
 final class LogFeed {
     private unowned let loop: GatewayLoop
     private let peers: [Mailbox<LoopMessage>]
+    /// One for each of the peers.
+    private let backlogs: [LoopBacklog]
     private var index: BucketIndex
     private var lastBreak: Break?
     private(set) var trail = ReadTrail(floor: .zero)
@@ -15,6 +17,7 @@ final class LogFeed {
     init(loop: GatewayLoop, peers: [Mailbox<LoopMessage>]) {
         self.loop = loop
         self.peers = peers
+        backlogs = peers.map { _ in LoopBacklog(historyBytes: loop.context.settings.historyBytes) }
         index = BucketIndex(historyBytes: loop.context.settings.historyBytes)
     }
 
@@ -37,8 +40,17 @@ final class LogFeed {
     func append(_ batches: [PendingBatch]) {
         let sealed = batches.map { $0.seal(index: &index) }
         for batch in sealed { trail.append(batch) }
-        broadcast(.batches(sealed))
+        let bytes = sealed.reduce(0) { $0 + $1.footprint }
+        for (peer, backlog) in zip(peers, backlogs) {
+            backlog.add(bytes)
+            peer.post(.batches(sealed, LoopDebt(backlog: backlog, bytes: bytes, reader: loop.mailbox)))
+        }
+        // Last, so that the others are at it meanwhile.
+        loop.receive(.batches(sealed, .none))
     }
+
+    /// Whether a loop is so far behind that nothing more is to be read now. Then ``LoopMessage/loopHasCaughtUp`` will come.
+    var isAhead: Bool { backlogs.contains { $0.mustBeAwaited() } }
 
     /// The stream does not go on where it was read to.
     func breakLog(common: StreamID, floor: StreamID) {

@@ -11,8 +11,10 @@ enum LoopMessage: Sendable {
     case logOpened(floor: StreamID, lastID: StreamID)
     /// The log holds what could be had from before the start: upgrades may be accepted.
     case logReady
-    /// Read one after the other, to be delivered together. Never empty.
-    case batches([Batch])
+    /// Read one after the other, to be delivered together. Never empty. What was handed over is settled when it is delivered.
+    case batches([Batch], LoopDebt)
+    /// The reader waited for a loop that was far behind, and need not any more.
+    case loopHasCaughtUp
     /// The stream does not go on where it was read to.
     case logBroken(Break)
     /// Whether the reader is connected to Redis.

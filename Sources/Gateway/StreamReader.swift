@@ -65,6 +65,8 @@ final class StreamReader: RedisLinkUser {
     private lazy var assembler = EventAssembler(loop: loop)
     /// The commands that are under way end with a look at the anchor, or at how the stream stands.
     private var isChecked = false
+    /// Nothing is asked for, since another loop is too far behind.
+    private var isHeldUp = false
     /// Whether it was said that Redis is there.
     private var isAnnounced = false
 
@@ -110,7 +112,14 @@ final class StreamReader: RedisLinkUser {
         }
     }
 
+    /// Goes on if it was held up.
+    func loopHasCaughtUp() {
+        guard isHeldUp, link.isReady else { return }
+        readOn()
+    }
+
     func linkWasLost() {
+        isHeldUp = false
         handOn()
         discard()
         entries.reset()
@@ -210,6 +219,9 @@ final class StreamReader: RedisLinkUser {
     /// Asks for what comes next, and then whether the stream is still the same: in one pipeline. As long as the anchor is
     /// there behind the events, nothing between them was removed, and none of them is another stream's.
     private func readOn() {
+        isHeldUp = feed.isAhead
+        // Nothing is under way then: Redis may be silent.
+        guard !isHeldUp else { return link.expectNothing() }
         let anchor = continuity.anchor
         let isLookedFor = anchor.map { isCheckDue($0) } ?? false
         isChecked = anchor == nil || isLookedFor
