@@ -9,7 +9,7 @@ public final class TLSClientContext: @unchecked Sendable {
     let context: OpaquePointer
     /// The session to go on from, if `resumes`; a reference of ours to it. An address, since pointers do not go into a mutex.
     private let lastSession = Mutex<UInt>(0)
-    /// Whether the certificate must be for the name that is connected to. Its chain is checked in any case.
+    /// Whether the certificate must be for the name that is connected to. Its chain is a matter of its own.
     public let verifyHostname: Bool
 
     /// - Parameters:
@@ -17,10 +17,12 @@ public final class TLSClientContext: @unchecked Sendable {
     ///   - verifyHostname: `false` accepts a certificate for another name (as Node's `checkServerIdentity: () =>
     ///     undefined`); one that no trusted authority has signed is refused all the same.
     ///   - identity: what is shown to a server that asks for a client certificate; `nil` for nothing.
+    ///   - verifiesChain: `false` takes any certificate: for who asks a server of its own, and only for what anybody may read.
     ///   - resumes: each connection offers to go on from the newest session that any has been given. For one server at a time.
     /// - Throws: a sentence that names the file that cannot be used.
     public init(
-        caFile: String?, verifyHostname: Bool, identity: Identity? = nil, resumes: Bool = false
+        caFile: String?, verifyHostname: Bool, identity: Identity? = nil, verifiesChain: Bool = true,
+        resumes: Bool = false
     ) throws(TLSError) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else {
@@ -44,7 +46,7 @@ public final class TLSClientContext: @unchecked Sendable {
         // A peer that renegotiates could make a read wait for a write for no reason that we have.
         sluice_SSL_CTX_refuse_renegotiation(context)
         _ = sluice_SSL_CTX_set_mode(context, TLSSession.modes)
-        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        SSL_CTX_set_verify(context, verifiesChain ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
         if let identity { try use(identity) }
         if resumes { rememberSessions() }
     }

@@ -83,8 +83,12 @@ final class Connection: ReadinessHandler {
         self.peer = peer
         self.port = port
         security =
-            loop.context.beginsWithProxyHeader
-            ? .awaitingProxyHeader : loop.certificates == nil ? .plain : .awaitingHello
+            switch port {
+            // For monitors, which come by no proxy.
+            case .metrics: .plain
+            case .main where loop.context.beginsWithProxyHeader: .awaitingProxyHeader
+            case .main: loop.certificates == nil ? .plain : .awaitingHello
+            }
         isFromTrustedProxy = loop.context.proxies.contains(peer)
     }
 

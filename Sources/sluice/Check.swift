@@ -35,7 +35,7 @@ struct Check: ParsableCommand {
 
     func run() throws {
         if let health {
-            StandardOutput.write(try HealthProbe(health, local: place).run())
+            StandardOutput.write(try HealthProbe(health, settings: localSettings).run())
             return
         }
         let loaded = configuration.read(options.overrides)
@@ -73,10 +73,9 @@ struct Check: ParsableCommand {
         StandardOutput.write("All is well.")
     }
 
-    /// Where the gateway of these settings listens. A missing secret is its own affair.
-    private func place() throws -> (host: String, port: UInt16) {
-        let settings = try configuration.load(options.overrides, ignoring: ["jwtSecret"]).settings
-        return (settings.localHost, settings.port)
+    /// What the gateway of this machine is run with. A missing secret is its own affair.
+    private func localSettings() throws -> Settings {
+        try configuration.load(options.overrides, ignoring: ["jwtSecret"]).settings
     }
 
     /// Every place that a value came from.

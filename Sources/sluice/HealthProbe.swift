@@ -1,24 +1,38 @@
+import Configuration
 import EventLoop
 import HTTP1
 
 /// `sluice check --health`: one request to a running gateway, for monitors and containers that have no curl.
 struct HealthProbe {
     let url: GatewayURL
+    /// The gateway of this machine's settings: its certificate is for the name that others know it by.
+    private let isOwn: Bool
 
     /// A container's own limit is longer, so that the reason is told before the probe is killed.
     private static let milliseconds: Int64 = 3000
 
     /// - Parameters:
     ///   - text: an `http://` or `https://` address, or only a path: then on this machine, where the settings say.
-    ///   - local: tells host and port of the gateway of this machine's settings.
-    init(_ text: String, local: () throws -> (host: String, port: UInt16)) throws {
-        guard text.hasPrefix("/") else {
+    ///   - settings: gives those of this machine.
+    init(_ text: String, settings: () throws -> Settings) throws {
+        isOwn = text.hasPrefix("/")
+        guard isOwn else {
             url = try GatewayURL(text, .eventStream, option: "--health", defaultPath: "/health")
             return
         }
-        let (host, port) = try local()
-        let authority = GatewayURL(.eventStream, host: host, port: port).authority
-        url = try GatewayURL("http://\(authority)\(text)", .eventStream, option: "--health")
+        let settings = try settings()
+        // The port for monitors is always plain, and no proxy stands before it.
+        let hasOwnPort = settings.metricsPort != 0
+        guard hasOwnPort || !settings.proxyProtocol else {
+            throw CommandFailure(
+                "--health \(text): with \"proxyProtocol\" the port answers proxies only; set \"metricsPort\", which answers this."
+            )
+        }
+        let isSecure = !hasOwnPort && settings.tls.certificateFile != nil
+        let authority = GatewayURL(
+            .eventStream, host: settings.localHost, port: hasOwnPort ? settings.metricsPort : settings.port
+        ).authority
+        url = try GatewayURL("\(isSecure ? "https" : "http")://\(authority)\(text)", .eventStream, option: "--health")
     }
 
     /// The sentence for a gateway that answered 2xx.
@@ -46,7 +60,8 @@ struct HealthProbe {
         if url.isSecure {
             do {
                 tls = ClientStream.TLS(
-                    context: try TLSClientContext(caFile: nil, verifyHostname: true), serverName: url.host)
+                    context: try TLSClientContext(caFile: nil, verifyHostname: !isOwn, verifiesChain: !isOwn),
+                    serverName: url.host)
             } catch {
                 throw .failed(error.description)
             }

@@ -42,6 +42,35 @@ struct CheckTests {
         #expect(wrong.hasPrefix("--health is \"127.0.0.1:8080\"") && wrong.contains("http://127.0.0.1:8080/health"))
     }
 
+    @Test("--health with a path alone asks a port with TLS over TLS, or else the port for monitors")
+    func healthOverTLS() throws {
+        let redis = try RedisProcess()
+        let port = try freePort()
+        let files = try Certificates.shared()
+        var environment = RestartTests.environment(redis, port)
+        environment["TLS_CERTIFICATE_FILE"] = files.server
+        environment["TLS_KEY_FILE"] = files.serverKey
+        let gateway = try SluiceProcess(["serve"], environment: environment)
+        try eventually("the gateway serves") { (try? TestSocket.connect(port: port)) != nil }
+        let said = try check(["--health", "/health"], environment, status: 0).output
+        #expect(said == "https://127.0.0.1:\(port)/health answers 200 OK: OK.\n")
+        // Somebody else's certificate must be one that is trusted.
+        #expect(try check(["--health", "https://127.0.0.1:\(port)/health"], status: 1).errors.contains("certificate"))
+        gateway.kill(SIGKILL)
+        _ = try gateway.exitStatus()
+
+        let monitors = try freePort()
+        environment["METRICS_PORT"] = "\(monitors)"
+        environment["PROXY_PROTOCOL"] = "true"
+        let other = try SluiceProcess(["serve"], environment: environment)
+        try eventually("the gateway serves") { (try? TestSocket.connect(port: monitors)) != nil }
+        let there = try check(["--health", "/health"], environment, status: 0).output
+        #expect(there == "http://127.0.0.1:\(monitors)/health answers 200 OK: OK.\n")
+        environment["METRICS_PORT"] = nil
+        #expect(try check(["--health", "/health"], environment, status: 1).errors.contains("metricsPort"))
+        withExtendedLifetime(other) {}
+    }
+
     @Test("--health gives up on a server that does not answer")
     func silence() throws {
         let silent = try SilentServer()
