@@ -80,7 +80,9 @@ let package = Package(
         // MARK: Instruction counts of hot paths (make microbench)
 
         .executableTarget(
-            name: "sluice-microbench", dependencies: ["EventLog", "RedisStreams", "Gateway"], swiftSettings: settings),
+            name: "sluice-microbench",
+            dependencies: ["EventLog", "RedisStreams", "Gateway", "HTTP1", "WebSocket", "JSONWebToken"],
+            swiftSettings: settings),
 
         // MARK: For tests only
 

@@ -3,6 +3,26 @@ import RedisStreams
 
 /// Events as Superset writes them, of 350 bytes, and what Redis makes of them.
 enum Sample {
+    /// A browser's opening handshake, as Chromium writes it.
+    static let handshake = """
+        GET /?last_id=1700000000000-0 HTTP/1.1\r
+        Host: push.example:8080\r
+        Connection: Upgrade\r
+        Pragma: no-cache\r
+        Cache-Control: no-cache\r
+        User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r
+        Upgrade: websocket\r
+        Origin: https://push.example\r
+        Sec-WebSocket-Version: 13\r
+        Accept-Encoding: gzip, deflate, br, zstd\r
+        Accept-Language: en-GB,en;q=0.9\r
+        Cookie: session=.eJwlzjkOwjAQQNG7uKbwLLZnuAyaLYI2; async-token=eyJhbGciOiJIUzI1NiJ9.eyJjaGFubmVsIjoiYyJ9.x\r
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+        Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r
+        \r
+
+        """
+
     static func event(_ number: Int, channels: Int) -> [UInt8] {
         var text =
             "{\"channel_id\": \"4ba1c9fe-6f6c-4bbd-8f37-\(padded(number % channels))\", "

@@ -15,6 +15,10 @@ let paths: [(name: String, make: () -> any HotPath)] = [
     ("replay-from-log", { ReplayPath() }),
     ("channel-miss", { MissPath(channels: 2000) }),
     ("gather", { GatherPath() }),
+    ("request-head", { RequestHeadPath() }),
+    ("handshake", { HandshakePath() }),
+    ("token", { TokenPath() }),
+    ("client-frame", { ClientFramePath() }),
 ]
 
 var growth: [(name: String, make: () -> any HotPath)] = []
