@@ -96,7 +96,6 @@ extension GatewayLoop {
     ///
     /// Otherwise the subscriber's cursor stands on the last event of which the socket has taken any byte, and the
     /// connection waits until it is writable. A subscriber whose socket failed is closed.
-    @discardableResult
     private func send(_ gather: Gather, to subscriber: Subscriber) -> Bool {
         let connection = subscriber.connection
         switch connection.write(gather) {

@@ -33,7 +33,15 @@ final class HandshakeRate: Sendable {
         }
     }
 
-    private let buckets = Mutex([Site: Bucket]())
+    private struct State {
+        var buckets: [Site: Bucket] = [:]
+        var sweptAt: MonotonicTime?
+    }
+
+    /// Between two sweeps: looking through all addresses at each handshake would be a gift to a flood of new ones.
+    private static let sweepMilliseconds: Int64 = 1000
+
+    private let state = Mutex(State())
     private let perSecond: Int64
     private let maxAddresses: Int
 
@@ -48,19 +56,19 @@ final class HandshakeRate: Sendable {
     /// Takes a handshake of this address from its bucket. Returns whether there was room for it.
     func admit(_ address: SocketAddress, now: MonotonicTime) -> Bool {
         guard perSecond > 0, let key = Site(address) else { return true }
-        return buckets.withLock { buckets in
+        return state.withLock { state in
             var bucket: Bucket
-            if let known = buckets[key] {
+            if let known = state.buckets[key] {
                 bucket = known
                 refill(&bucket, now)
             } else {
-                if buckets.count >= maxAddresses { sweep(&buckets, now) }
-                guard buckets.count < maxAddresses else { return true }
+                if state.buckets.count >= maxAddresses { sweep(&state, now) }
+                guard state.buckets.count < maxAddresses else { return true }
                 bucket = Bucket(room: capacity, filledAt: now)
             }
             let hasRoom = bucket.room >= 1000
             if hasRoom { bucket.room -= 1000 }
-            buckets[key] = bucket
+            state.buckets[key] = bucket
             return hasRoom
         }
     }
@@ -74,8 +82,10 @@ final class HandshakeRate: Sendable {
     }
 
     /// Forgets the addresses whose buckets are full again.
-    private func sweep(_ buckets: inout [Site: Bucket], _ now: MonotonicTime) {
-        buckets = buckets.filter { _, bucket in
+    private func sweep(_ state: inout State, _ now: MonotonicTime) {
+        if let last = state.sweptAt, now.milliseconds(since: last) < Self.sweepMilliseconds { return }
+        state.sweptAt = now
+        state.buckets = state.buckets.filter { _, bucket in
             var bucket = bucket
             refill(&bucket, now)
             return bucket.room < capacity

@@ -15,6 +15,7 @@ let paths: [(name: String, make: () -> any HotPath)] = [
     ("replay-from-log", { ReplayPath() }),
     ("channel-miss", { MissPath(channels: 2000) }),
     ("gather", { GatherPath() }),
+    ("delivery", { DeliveryPath() }),
     ("request-head", { RequestHeadPath() }),
     ("handshake", { HandshakePath() }),
     ("token", { TokenPath() }),

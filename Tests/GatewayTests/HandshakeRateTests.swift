@@ -54,6 +54,18 @@ struct HandshakeRateTests {
         #expect(!rate.admit(try address("192.0.2.1"), now: later))
     }
 
+    @Test("a flood of new addresses does not make the full table be looked through at each handshake")
+    func sweepsSeldom() throws {
+        let rate = HandshakeRate(perSecond: 1, maxAddresses: 1)
+        #expect(rate.admit(try address("192.0.2.1"), now: start))
+        // Looked through in vain: the one address that is known has used its bucket.
+        #expect(rate.admit(try address("192.0.2.2"), now: start.advanced(byMilliseconds: 999)))
+        // Its bucket is full again, and is kept for a second from the last look on.
+        for _ in 0..<20 { #expect(rate.admit(try address("192.0.2.2"), now: start.advanced(byMilliseconds: 1998))) }
+        for _ in 0..<10 { #expect(rate.admit(try address("192.0.2.2"), now: start.advanced(byMilliseconds: 1999))) }
+        #expect(!rate.admit(try address("192.0.2.2"), now: start.advanced(byMilliseconds: 1999)))
+    }
+
     @Test("without a limit, and for a peer without an address, all are let in")
     func unlimited() throws {
         let none = HandshakeRate(perSecond: 0)
