@@ -57,8 +57,7 @@ public struct ReplayRound: Sendable {
     let floor: StreamID
     /// How far the log had read when the client came.
     let arrival: StreamID
-    private let millisecondsSinceArrival: UInt64
-    /// The clock of the global stream's server when the client came.
+    /// The clock of the global stream's server when the client came, or somewhat before.
     private(set) var serverTimeAtArrival: UInt64 = 0
     /// How far the log had read when the round began.
     let readAtStart: StreamID
@@ -101,15 +100,13 @@ public struct ReplayRound: Sendable {
     ///   - skewMilliseconds: `producerSkewMs`, how far apart a producer's two writes may lie, either way.
     ///   - exceptions: the connection's, where it goes on from a settled place.
     ///   - arrival: how far the log had read when the client came; now, if nothing else is said.
-    ///   - millisecondsSinceArrival: how long ago that was.
     ///   - keepsAllTwins: a round before this one came to nothing, because the log let go of more events than it had kept.
     public init(
         channel: Channel, resume: ResumePoint, exceptions: Exceptions = Exceptions(), skewMilliseconds: Int64,
-        arrival: StreamID? = nil, millisecondsSinceArrival: UInt64 = 0, keepsAllTwins: Bool = false,
+        arrival: StreamID? = nil, keepsAllTwins: Bool = false,
         log: borrowing EventLog
     ) {
         self.arrival = arrival ?? log.lastID
-        self.millisecondsSinceArrival = millisecondsSinceArrival
         self.exceptions = exceptions
         self.channel = channel
         self.resume = resume
@@ -139,7 +136,8 @@ public struct ReplayRound: Sendable {
             take(facts: answers)
             writtenAtStart = writtenThrough
             let time = globalFacts.serverMilliseconds
-            serverTimeAtArrival = time - min(time, millisecondsSinceArrival)
+            // Both are cut to whole milliseconds.
+            serverTimeAtArrival = time - min(time, globalFacts.millisecondsSinceArrival + 1)
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
             phase = .page
             return .ask(pageRequests)

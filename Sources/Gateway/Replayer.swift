@@ -83,7 +83,6 @@ final class Replayer: RedisLinkUser {
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
                 skewMilliseconds: loop.context.skew, arrival: subscriber.arrival,
-                millisecondsSinceArrival: UInt64(max(loop.now.milliseconds(since: subscriber.arrivedAt), 0)),
                 keepsAllTwins: subscriber.needsAllTwins, log: loop.log)
             let round = Round(subscriber: subscriber, reading: reading, mark: StreamMark(loop.log))
             step(round, reading.start())
@@ -269,17 +268,18 @@ final class Replayer: RedisLinkUser {
     }
 
     private func takeFacts(_ reply: Reply, time: UInt64, of what: String, for round: Round) -> String? {
+        var facts = StreamFacts.missing()
         switch StreamInfo.parse(reply) {
         case .info(let info):
-            var facts = info.facts
-            facts.serverMilliseconds = time
-            round.answers.append(.facts(facts))
+            facts = info.facts
         case .missing:
-            round.answers.append(.facts(.missing(serverMilliseconds: time)))
+            break
         case .failed(let error):
             guard isAbsence(error, of: what) else { return error.description }
-            round.answers.append(.facts(.missing(serverMilliseconds: time)))
         }
+        facts.serverMilliseconds = time
+        facts.millisecondsSinceArrival = UInt64(max(loop.now.milliseconds(since: round.subscriber.arrivedAt), 0))
+        round.answers.append(.facts(facts))
         return nil
     }
 }
