@@ -107,7 +107,6 @@ final class Replayer: RedisLinkUser {
     /// The log breaks: what is being read is about streams that are no more.
     func voidRounds() {
         for round in rounds { round.isVoid = true }
-        for round in doubtful { round.isVoid = true }
         certainThrough = nil
     }
 
@@ -181,8 +180,8 @@ final class Replayer: RedisLinkUser {
     func linkIsReady() { pump() }
 
     func linkWasLost() {
-        // Whoever waited for an answer asks again, first of all.
-        // Whoever is in doubt too: the next answers may be another server's.
+        // Whoever waited for an answer asks again, first of all; and who is in doubt: the next answers may be another
+        // server's.
         for round in rounds.reversed() { waiting.prepend(round.subscriber) }
         for round in doubtful.reversed() { waiting.prepend(round.subscriber) }
         rounds.removeAll()
