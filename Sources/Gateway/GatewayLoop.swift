@@ -36,6 +36,7 @@ final class GatewayLoop {
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
+    private(set) lazy var inputs = InputQueue(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
@@ -65,7 +66,7 @@ final class GatewayLoop {
 
     /// What sockets are read into: one block for all, since what is read is used up before the next read.
     let receiveBuffer: UnsafeMutableRawBufferPointer
-    static let receiveBytes = 64 * 1024
+    static let receiveBytes = 16 * 1024
 
     // Scratch values of the delivery, kept to be used again.
     var gather = Gather()

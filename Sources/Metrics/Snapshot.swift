@@ -30,6 +30,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.channels += other.channels
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
+        figures.inputsDeferred += other.inputsDeferred
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped
         figures.deliveries += other.deliveries
