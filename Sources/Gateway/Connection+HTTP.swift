@@ -27,7 +27,12 @@ extension Connection {
         var rest = bytes
         var answered = 0
         while phase == .http, !rest.isEmpty {
-            guard output.isEmpty, !isAwaitingFigures else {
+            if let publishing, publishing.state == .receiving {
+                let taken = receiveBody(UnsafeRawBufferPointer(rest), publishing)
+                rest = UnsafeMutableRawBufferPointer(rebasing: rest[taken...])
+                continue
+            }
+            guard output.isEmpty, !isAwaitingAnswer else {
                 // The peer does not read its answers, or has not got the last one yet: its further requests wait.
                 partialHead = PartialHead(rest, parser, isPutAside: true)
                 return
@@ -58,6 +63,7 @@ extension Connection {
         guard port == .main else { return answerMonitor(head) }
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
+        if head.hasPath("/api/publish") { return answerPublish(head) }
         answerMonitor(head)
     }
 
@@ -77,8 +83,9 @@ extension Connection {
 
     /// Goes on with requests that were put aside until the last one's answer was out.
     func goOnReceiving() {
-        guard phase == .http, output.isEmpty, !isAwaitingFigures, !isQueued, partialHead != nil else { return }
-        receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        guard phase == .http, output.isEmpty, !isAwaitingAnswer, !isQueued else { return }
+        if partialHead != nil { receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
+        readOnIfDecrypted()
     }
 
     /// Answers with a refusal and ends the connection.

@@ -48,6 +48,8 @@ final class Connection: ReadinessHandler {
     var partialHead: PartialHead?
     var subscriber: Subscriber?
     var registration = Registration.void
+    /// An event that it is publishing; nil otherwise.
+    var publishing: PublishRequest?
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
     var phase = Phase.http
@@ -60,8 +62,8 @@ final class Connection: ReadinessHandler {
     private(set) var isAwaitingWritable = false
     /// It has sent more than is taken at a time, and waits for its turn.
     private(set) var isQueued = false
-    /// `/metrics` was asked for, and the loops have not answered yet.
-    var isAwaitingFigures = false
+    /// Something was asked for that others have to answer first: other loops, or Redis.
+    var isAwaitingAnswer = false
     /// Which listener it came from.
     let port: Port
     /// What was written so far, for the log.
@@ -248,7 +250,7 @@ final class Connection: ReadinessHandler {
         loop.events.modify(registration, interest: interest)
     }
 
-    private var isAnswerOutstanding: Bool { (isAwaitingWritable || isAwaitingFigures) && phase == .http }
+    private var isAnswerOutstanding: Bool { (isAwaitingWritable || isAwaitingAnswer) && phase == .http }
 
     /// Until the next answer is out.
     func pauseReading() { updateInterest(awaitingWritable: isAwaitingWritable) }
@@ -275,7 +277,7 @@ final class Connection: ReadinessHandler {
     /// which may ask for an answer, fewer; of what is thrown away, more.
     private var bytesPerRead: Int {
         switch phase {
-        case .http: 8192
+        case .http: publishing == nil ? 8192 : loop.receiveBuffer.count
         case .open, .closing: 1024
         case .lingering, .closed: 16_384
         }
@@ -387,6 +389,7 @@ final class Connection: ReadinessHandler {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        publishing = nil
         if isAwaitingWritable { loop.counters.socketsBlocked -= 1 }
         loop.forget(self)
         stream.close()
@@ -404,6 +407,7 @@ final class Connection: ReadinessHandler {
     func checkDeadline(_ now: MonotonicTime) {
         switch phase {
         case .http:
+            if let publishing { return publishDeadlineHasCome(publishing) }
             countUnfinishedHandshake()
             // Who has not read its last answer will not read this one: it is not told.
             if partialHead == nil || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }
