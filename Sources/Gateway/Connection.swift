@@ -60,7 +60,7 @@ final class Connection: ReadinessHandler {
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
     private(set) var isAwaitingWritable = false
-    /// It has sent more than is taken at a time, and waits for its turn.
+    /// It waits for its turn: it has sent more than is taken at a time, or wants a TLS handshake.
     private(set) var isQueued = false
     /// Something was asked for that others have to answer first: other loops, or Redis.
     var isAwaitingAnswer = false
@@ -308,14 +308,14 @@ final class Connection: ReadinessHandler {
     }
 
     /// Until ``takeTurn()`` nothing more is taken from it.
-    func waitForTurn() {
+    func waitForTurn(in queue: InputQueue? = nil) {
         guard !isQueued, phase != .closed else { return }
         isQueued = true
         updateInterest(awaitingWritable: isAwaitingWritable)
-        loop.inputs.add(self)
+        (queue ?? loop.inputs).add(self)
     }
 
-    /// Its turn has come: goes on with what was put aside, or reads.
+    /// Its turn has come: goes on with what was put aside, reads, or goes on with its handshake.
     func takeTurn() {
         isQueued = false
         isReadingPaused = isAnswerOutstanding
@@ -325,7 +325,11 @@ final class Connection: ReadinessHandler {
             read()
         }
         guard phase != .closed, !isQueued else { return }
-        if security == .plain { updateInterest(awaitingWritable: isAwaitingWritable) } else { handleSecure() }
+        if security == .plain {
+            updateInterest(awaitingWritable: isAwaitingWritable)
+        } else {
+            handleSecure(isItsTurn: true)
+        }
     }
 
     private func receive(_ bytes: UnsafeMutableRawBufferPointer) {

@@ -36,7 +36,8 @@ final class GatewayLoop {
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
-    private(set) lazy var inputs = InputQueue(loop: self)
+    private(set) lazy var inputs = InputQueue(loop: self, .flood)
+    private(set) lazy var handshakes = InputQueue(loop: self, .handshake)
     private(set) lazy var replayer = Replayer(loop: self)
     /// For what is written to Redis.
     private(set) lazy var writer = RedisWriter(loop: self)

@@ -2,26 +2,37 @@ import DequeModule
 import EventLoop
 import Metrics
 
-/// Connections that send more than is taken of one at a time. A few of them are read from every so often, a little each:
-/// however many there are, and however much they send, the others wait no longer than for that, and the loop has most of its
-/// time for them.
+/// Connections whose turn is to come. A few of them are told so every so often: however many there are, and however much they
+/// want, the others wait no longer than for that.
 ///
 /// Confined to its loop's thread; owned by the loop.
 final class InputQueue {
+    /// What they wait for.
+    enum Purpose {
+        /// To be read from, having sent more than is taken at a time. A turn is about a hundred microseconds at the most (1 KiB
+        /// of pings, 4 requests), so that floods have a fifth of the loop's time.
+        case flood
+        /// To go on with a TLS handshake, of which one is some 300 microseconds: one in a turn of the loop, with all others
+        /// in between, and no pause, since clients that come back all at once are no flood.
+        case handshake
+    }
+
     private unowned let loop: GatewayLoop
+    private let purpose: Purpose
     private var waiting = Deque<Registration>()
     private var isScheduled = false
 
-    /// A turn of a connection is about a hundred microseconds at the most (1 KiB of pings, 4 requests), so that floods have a
-    /// fifth of the loop's time.
-    private static let servedAtATime = 2
-    private static let intervalMilliseconds: Int64 = 1
+    private static let floodsAtATime = 2
+    private static let floodIntervalMilliseconds: Int64 = 1
 
-    init(loop: GatewayLoop) { self.loop = loop }
+    init(loop: GatewayLoop, _ purpose: Purpose) {
+        self.loop = loop
+        self.purpose = purpose
+    }
 
     /// Lets a connection wait for its turn: it is not watched until then, and then told once (``Connection/takeTurn()``).
     func add(_ connection: Connection) {
-        loop.counters.inputsDeferred += 1
+        if purpose == .flood { loop.counters.inputsDeferred += 1 }
         waiting.append(connection.registration)
         schedule()
     }
@@ -29,15 +40,19 @@ final class InputQueue {
     private func schedule() {
         guard !isScheduled else { return }
         isScheduled = true
-        _ = loop.events.schedule(at: loop.now.advanced(byMilliseconds: Self.intervalMilliseconds)) { [unowned self] in
-            isScheduled = false
-            serve()
-            if !waiting.isEmpty { schedule() }
+        switch purpose {
+        case .flood:
+            let next = loop.now.advanced(byMilliseconds: Self.floodIntervalMilliseconds)
+            _ = loop.events.schedule(at: next) { [unowned self] in serve(Self.floodsAtATime) }
+        case .handshake:
+            // The next turn does not sleep then.
+            loop.events.atEndOfTurn { [unowned self] in serve(1) }
         }
     }
 
-    private func serve() {
-        for _ in 0..<min(waiting.count, Self.servedAtATime) {
+    private func serve(_ count: Int) {
+        isScheduled = false
+        for _ in 0..<min(waiting.count, count) {
             let registration = waiting.removeFirst()
             // It may be gone, and its descriptor another's.
             guard let connection = loop.connection(descriptor: Int(registration.descriptor)),
@@ -45,5 +60,6 @@ final class InputQueue {
             else { continue }
             connection.takeTurn()
         }
+        if !waiting.isEmpty { schedule() }
     }
 }
