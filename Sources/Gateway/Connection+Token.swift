@@ -17,9 +17,16 @@ extension Connection {
         case .token(let given): token = given
         case .malformed: return .refused(.malformedAuthorization)
         case .absent:
-            guard let cookie = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
+            let console = head.isBelowMountPoint ? head.cookies(named: Array(Self.consoleCookie.utf8)) : nil
+            guard let cookie = console ?? head.cookies(named: loop.context.cookieName) else {
+                return .refused(.noToken)
+            }
             token = cookie
         }
+        return verify(token)
+    }
+
+    func verify(_ token: ArraySlice<UInt8>) -> Identification {
         let verification = token.withUnsafeBytes {
             loop.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
         }

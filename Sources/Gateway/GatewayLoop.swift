@@ -36,6 +36,7 @@ final class GatewayLoop {
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
+    private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
@@ -224,6 +225,7 @@ final class GatewayLoop {
         acceptor.descriptorWasFreed()
         metricsAcceptor?.descriptorWasFreed()
         if connection.subscriber != nil { sessionCount -= 1 }
+        if context.settings.console { figureStreams.remove(connection) }
         stopWhenDrained()
     }
 
