@@ -38,7 +38,7 @@ TEST_FLAGS := -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswif
 test:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
 	swift build $(TEST_FLAGS) --build-tests --explicit-target-dependency-import-check error
-	swift test $(TEST_FLAGS) --skip-build $(ARGS)
+	@scripts/test $(TEST_FLAGS) --skip-build $(ARGS)
 	@$(MAKE) --no-print-directory microbench
 
 microbench:

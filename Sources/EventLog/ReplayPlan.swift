@@ -300,15 +300,15 @@ extension ReplayRound {
         var place = cursorID(by: reading)
         if reading == .position, isFromNowhere(place) {
             // The client is owed what has come since it arrived, however long it was until Redis answered; that it stands
-            // below the ID says nothing.
+            // below the ID says nothing. A log that was cut off from Redis had not read all that was written until then.
             exceptions.ids = []
             exceptions.skipThrough = nil
-            guard arrival >= log.floor else {
-                return .again(.settled(arrival, frontier: frontier), exceptions)
+            let then = StreamID(milliseconds: serverTimeAtArrival, sequence: 0).predecessor
+            place = max(arrival, min(then, writtenAtStart))
+            guard place >= log.floor else {
+                return .again(.settled(place, frontier: frontier), exceptions)
             }
-            return .log(log.number(atOrBefore: arrival), at: arrival, exceptions)
-        }
-        if place < resume.id, resume.id > log.lastID {
+        } else if place < resume.id, resume.id > log.lastID {
             // Should entries turn out to have been removed before the log came so far, the ID still counts.
             exceptions.doubtfulThrough = max(resume.id, exceptions.doubtfulThrough ?? .zero)
         }

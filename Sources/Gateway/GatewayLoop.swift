@@ -154,6 +154,10 @@ final class GatewayLoop {
             reader?.loopHasCaughtUp()
         case .logBroken(let next):
             breakLog(next)
+        case .continuityDoubted(let loop):
+            reader?.confirmContinuity(to: loop)
+        case .continuityConfirmed:
+            replayer.continuityConfirmed()
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0
@@ -173,6 +177,12 @@ final class GatewayLoop {
         case .collected(let snapshot, let round):
             figures.receive(snapshot, round: round)
         }
+    }
+
+    /// Wants to be told that the stream still is the one that was read. If it is not, a break comes.
+    func askReader() {
+        // The first loop is the reader's.
+        mailboxes.first?.post(.continuityDoubted(by: mailbox))
     }
 
     /// The figures as they are now.

@@ -163,6 +163,31 @@ import Testing
         }
     }
 
+    @Test("rule 4: an ID of a life whose clock was ahead, brought to a log that is behind, means from the arrival on")
+    func fromArrivalOnBehind() {
+        for isTrimmed in [false, true] {
+            var setting = Setting()
+            setting.write([("A", 10_000, 10_001)])
+            setting.read()
+            // Had by the client in the life that both began with, and what that log has not read.
+            setting.write([("B", 10_100, 10_101), ("C", 10_200, 10_201)])
+            setting.redis.now = 11_000
+            var session = setting.session(.claimed(.ms(13_000)))
+            guard let request = session.request else {
+                Issue.record("nothing is asked")
+                return
+            }
+            // Redis says what its time is, and that comes when all that the ID lay ahead has passed.
+            setting.write([("D", 11_002, 11_003), ("E", 14_000, 14_000)])
+            if isTrimmed { setting.redis.global.trim(2) }
+            session.receive(
+                setting.redis.answer(request, channel: 0, time: 14_001, millisecondsSinceArrival: 3001),
+                log: setting.gateway.log)
+            setting.read()
+            #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["D", "E"])
+        }
+    }
+
     // MARK: Issue 2
 
     @Test("an event of the same millisecond as the last one seen is not lost", arguments: [StreamID.zero, .ms(20_000)])

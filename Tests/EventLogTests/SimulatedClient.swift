@@ -62,7 +62,6 @@ struct SimulatedSession {
         switch step {
         case .ask(let requests): state = .reading(round, requests, [])
         case .plan(let plan): state = .sending(plan, next: 0)
-        case .tooEarly: preconditionFailure("the simulated stream never becomes another one")
         }
     }
 
