@@ -153,7 +153,7 @@ let package = Package(
         // What browsers do: the client and the console's page in Chromium.
         .testTarget(
             name: "BrowserTests",
-            dependencies: ["TestSupport", "Gateway", "Configuration", "JSONWebToken", "Metrics", "sluice"],
+            dependencies: ["TestSupport", "Gateway", "Configuration", "JSONWebToken", "Locks", "Metrics", "sluice"],
             swiftSettings: settings),
         // Real processes under real faults: DESIGN part 2 as a whole.
         .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice", "Locks"], swiftSettings: settings),

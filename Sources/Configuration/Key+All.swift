@@ -162,11 +162,20 @@ extension Key {
             "How far apart a producer's two writes of one event may lie"),
         Key(
             "handshakeTimeoutMs", .integer(\.handshakeTimeoutMs, 1...600_000),
-            "Time a peer has to complete its request head"),
+            "Time a peer has to complete its request's head, and again for its body"),
         Key("maxRequestHeadBytes", .integer(\.maxRequestHeadBytes, 512...1_048_576), "The longest request head"),
         Key(
             "maxClientMessageBytes", .integer(\.maxClientMessageBytes, 1...16_777_216),
             "The longest WebSocket message taken from a client"),
+        Key(
+            "maxPublishBytes", .integer(\.maxPublishBytes, 1...16_777_216),
+            "The longest event that POST /api/publish takes"),
+        Key(
+            "maxPublishesInFlight", .integer(\.maxPublishesInFlight, 1...100_000),
+            "The most events at once that POST /api/publish is receiving or writing"),
+        Key(
+            "idempotencyKeyMs", .integer(\.idempotencyKeyMs, 1000...manyMs),
+            "How long POST /api/publish remembers an Idempotency-Key"),
         Key(
             "compression", .boolean(\.compression),
             "Compress a WebSocket's events when its client offers that (permessage-deflate); event streams are not"),

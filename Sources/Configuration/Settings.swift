@@ -161,6 +161,12 @@ public struct Settings: Sendable, Equatable {
     public var maxRequestHeadBytes = 16_384
     /// The longest WebSocket message taken from a client, in bytes.
     public var maxClientMessageBytes = 4096
+    /// The longest event that is taken by `POST /api/publish`, in bytes.
+    public var maxPublishBytes = 1 << 20
+    /// The most events at once that are on their way from a client to Redis.
+    public var maxPublishesInFlight = 256
+    /// How long an `Idempotency-Key` is remembered, in milliseconds.
+    public var idempotencyKeyMs = 86_400_000
     /// Take up a client's offer to compress what a WebSocket is sent (RFC 7692).
     public var compression = false
     /// Time over which sockets are closed after SIGTERM, in milliseconds; 0: at once.

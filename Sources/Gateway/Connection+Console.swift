@@ -79,7 +79,12 @@ extension Connection {
             return finishAfterFlush()
         }
         let channel = JSONText.string(admitted.channel.name)
-        let session = "{\"channel\":\(channel),\"version\":\(JSONText.string(Array(Gateway.version.utf8)))}"
+        let mayPublish =
+            if case .success(let names) = identifyPublisher(head) { names.contains(admitted.channel.name) } else {
+                false
+            }
+        let session =
+            "{\"channel\":\(channel),\"publish\":\(mayPublish),\"version\":\(JSONText.string(Array(Gateway.version.utf8)))}"
         bytes += EventStreamText.event(name: "session", data: session)
         phase = .open
         stream.setUserTimeout(milliseconds: loop.context.settings.socketResponseTimeoutMs)

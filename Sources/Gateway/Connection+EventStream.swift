@@ -11,22 +11,11 @@ extension Connection {
     func answerEvents(_ head: RequestHead) {
         let crossOrigin = CrossOrigin(head, policy: loop.context.origins)
         switch head.method {
-        case .options: answerPreflight(head, crossOrigin)
+        case .options: answerPreflight(head, crossOrigin, methods: Self.methods)
         case .get, .head: openEventStream(head, crossOrigin)
         case .post, .put, .delete, .patch, .trace, .connect, .other:
-            var response = RequestRefusal.wrongMethod(allowed: Self.methods).response
-            response.fields += crossOrigin.fields
-            reply(response, to: head)
+            refuseMethod(head, crossOrigin, allowed: Self.methods)
         }
-    }
-
-    /// Says what pages may do, whether or not a stream could be opened now: a page whose preflight fails is told no reason.
-    private func answerPreflight(_ head: RequestHead, _ crossOrigin: CrossOrigin) {
-        guard crossOrigin.isAllowed else {
-            return refuse(.origin(printable(crossOrigin.origins)), fields: crossOrigin.fields)
-        }
-        let fields = crossOrigin.preflightFields(methods: Self.methods) + [.init("Allow", Self.methods)]
-        reply(Response(.noContent, fields: fields), to: head)
     }
 
     private func openEventStream(_ head: RequestHead, _ crossOrigin: CrossOrigin) {

@@ -23,7 +23,12 @@ extension Connection {
         var parser = parser
         var rest = bytes
         while phase == .http, !rest.isEmpty {
-            guard output.isEmpty, !isAwaitingFigures else {
+            if let publishing, publishing.state == .receiving {
+                let taken = receiveBody(UnsafeRawBufferPointer(rest), publishing)
+                rest = UnsafeMutableRawBufferPointer(rebasing: rest[taken...])
+                continue
+            }
+            guard output.isEmpty, !isAwaitingAnswer else {
                 // The peer does not read its answers, or has not got the last one yet: its further requests wait.
                 partialHead = PartialHead(rest, parser)
                 return
@@ -55,6 +60,7 @@ extension Connection {
     func route(_ head: RequestHead) {
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
+        if head.hasPath("/api/publish") { return answerPublish(head) }
         if answerClientFile(head) { return }
         answerMonitor(head)
     }
@@ -75,8 +81,9 @@ extension Connection {
 
     /// Goes on with requests that were put aside until the last one's answer was out.
     func goOnReceiving() {
-        guard phase == .http, output.isEmpty, !isAwaitingFigures, partialHead != nil else { return }
-        receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+        guard phase == .http, output.isEmpty, !isAwaitingAnswer else { return }
+        if partialHead != nil { receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
+        readOnIfDecrypted()
     }
 
     /// Answers with a refusal and ends the connection.

@@ -48,13 +48,13 @@ extension Connection {
         let format = PrometheusText.Format(preferredBy: head)
         let keep = staysOpen(after: head)
         let toHead = head.method == .head
-        isAwaitingFigures = true
+        isAwaitingAnswer = true
         pauseReading()
         // Its own deadline comes later than the collector's.
         setDeadline(loop.now.advanced(byMilliseconds: FiguresCollector.deadlineMilliseconds * 2))
         loop.figures.collect { [weak self] snapshot in
             guard let self, phase != .closed else { return }
-            isAwaitingFigures = false
+            isAwaitingAnswer = false
             reply(Self.response(snapshot, format), keep: keep, toHead: toHead)
             goOnReceiving()
         }

@@ -20,19 +20,25 @@ extension Connection {
         case refused(RequestRefusal)
     }
 
-    func admit(_ head: RequestHead) -> Admission {
+    /// What keeps out whoever it is, told before the token is looked at.
+    func refusalAtTheDoor(_ head: RequestHead) -> RequestRefusal? {
         switch loop.availability {
-        case .starting: return .refused(.starting)
-        case .draining: return .refused(.draining)
+        case .starting: return .starting
+        case .draining: return .draining
         case .serving: break
         }
-        let context = loop.context
         // Before anything that costs: the token is what a flood would make us check.
-        guard context.handshakeRate.admit(peer, now: loop.now) else { return .refused(.tooManyFromAddress) }
+        guard loop.context.handshakeRate.admit(peer, now: loop.now) else { return .tooManyFromAddress }
         let origins = head.values("origin").map { String(decoding: $0, as: UTF8.self) }
-        guard origins.isEmpty || context.origins.allows(origins: origins, host: head.host) else {
-            return .refused(.origin(printable(origins)))
+        guard origins.isEmpty || loop.context.origins.allows(origins: origins, host: head.host) else {
+            return .origin(printable(origins))
         }
+        return nil
+    }
+
+    func admit(_ head: RequestHead) -> Admission {
+        if let refusal = refusalAtTheDoor(head) { return .refused(refusal) }
+        let context = loop.context
         switch identify(head) {
         case .identified(let identity):
             let lifetime = Lifetime(

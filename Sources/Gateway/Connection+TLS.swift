@@ -32,8 +32,12 @@ extension Connection {
         if isAwaitingWritable, phase != .closed { goOnWriting() }
         guard phase != .closed else { return }
         updateInterest(awaitingWritable: isAwaitingWritable)
-        // Of what is decrypted already, the socket will not tell.
-        guard !isReadingPaused, stream.hasBufferedInput else { return }
+        readOnIfDecrypted()
+    }
+
+    /// Of what is decrypted already, the socket will not tell.
+    func readOnIfDecrypted() {
+        guard security == .established, phase != .closed, !isReadingPaused, stream.hasBufferedInput else { return }
         loop.events.atEndOfTurn { [weak self] in
             if let self, phase != .closed { handleSecure() }
         }

@@ -45,6 +45,8 @@ final class Connection: ReadinessHandler {
     var partialHead: PartialHead?
     var subscriber: Subscriber?
     var registration = Registration.void
+    /// An event that it is publishing; nil otherwise.
+    var publishing: PublishRequest?
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
     var phase = Phase.http
@@ -55,8 +57,8 @@ final class Connection: ReadinessHandler {
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
     private(set) var isAwaitingWritable = false
-    /// `/metrics` was asked for, and the loops have not answered yet.
-    var isAwaitingFigures = false
+    /// Something was asked for that others have to answer first: other loops, or Redis.
+    var isAwaitingAnswer = false
     /// Which listener it came from.
     let port: Port
     /// What was written so far, for the log.
@@ -236,7 +238,7 @@ final class Connection: ReadinessHandler {
             loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
         }
         // A peer that asks without reading the answers is not read from until it does.
-        isReadingPaused = (awaitingWritable || isAwaitingFigures) && phase == .http
+        isReadingPaused = (awaitingWritable || isAwaitingAnswer) && phase == .http
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
@@ -273,7 +275,7 @@ final class Connection: ReadinessHandler {
     func readAll() {
         for _ in 0..<Self.readsPerTurn {
             guard phase != .closed, !isReadingPaused else { return }
-            let isRequest = phase == .http
+            let isRequest = phase == .http && publishing == nil
             let whole = loop.receiveBuffer
             let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
             switch stream.read(into: buffer) {
@@ -354,6 +356,7 @@ final class Connection: ReadinessHandler {
     func close() {
         guard phase != .closed else { return }
         phase = .closed
+        publishing = nil
         if isAwaitingWritable { loop.counters.socketsBlocked -= 1 }
         loop.forget(self)
         stream.close()
@@ -371,6 +374,7 @@ final class Connection: ReadinessHandler {
     func checkDeadline(_ now: MonotonicTime) {
         switch phase {
         case .http:
+            if let publishing { return publishDeadlineHasCome(publishing) }
             countUnfinishedHandshake()
             // Who has not read its last answer will not read this one: it is not told.
             if partialHead == nil || !output.isEmpty { close() } else { refuse(.handshakeTimeout) }

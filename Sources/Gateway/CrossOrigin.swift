@@ -34,7 +34,9 @@ struct CrossOrigin {
     func preflightFields(methods: String) -> [Response.Field] {
         fields + [
             .init("Access-Control-Allow-Methods", methods),
-            .init("Access-Control-Allow-Headers", "Authorization, Last-Event-ID, Cache-Control"),
+            .init(
+                "Access-Control-Allow-Headers",
+                "Authorization, Last-Event-ID, Cache-Control, Content-Type, Idempotency-Key"),
             .init("Access-Control-Max-Age", "\(Self.maximumAgeSeconds)"),
         ]
     }

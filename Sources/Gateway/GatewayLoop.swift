@@ -38,6 +38,10 @@ final class GatewayLoop {
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
     private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
+    /// For what is written to Redis.
+    private(set) lazy var writer = RedisWriter(loop: self)
+    private(set) lazy var publisher = Publisher(loop: self)
+    let publishSlots: PublishSlots
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
     /// The reader of the global stream, on the one loop that has it.
@@ -95,6 +99,7 @@ final class GatewayLoop {
         self.context = context
         self.listener = listener
         self.metricsListener = metricsListener
+        publishSlots = PublishSlots(limit: context.settings.maxPublishesInFlight, loopCount: context.loopCount)
         verifier = context.tokenKeys.verifier
         let inbox = Inbox()
         self.inbox = inbox
@@ -109,6 +114,7 @@ final class GatewayLoop {
         // So that each reason is there before its first: the growth from nothing to one is seen too.
         for tag in RequestRefusal.tags { counters.handshakesRefused.add(tag, 0) }
         inbox.loop = self
+        publishSlots.whenEmpty = { inbox.loop?.stopWhenDrained() }
     }
 
     deinit { receiveBuffer.deallocate() }
@@ -166,6 +172,7 @@ final class GatewayLoop {
         case .primaryMoved(let old, let new):
             reader?.leave(old, for: new)
             replayer.leave(old, for: new)
+            writer.leave(old, for: new)
         case .verifier(let verifier):
             self.verifier = verifier
         case .drain:
@@ -328,10 +335,10 @@ final class GatewayLoop {
         stopWhenDrained()
     }
 
-    /// Ends all loops when no session is left on any: until then the one that reads goes on for the others, and no
-    /// listener is closed. Plain requests that are open then are cut by the end of the process.
+    /// Ends all loops when no session is left on any, and no event that is being published: until then the one that reads
+    /// goes on for the others, and no listener is closed. Plain requests that are open then are cut by the end of the process.
     private func stopWhenDrained() {
-        guard availability == .draining, !isDrained, sessionCount == 0 else { return }
+        guard availability == .draining, !isDrained, sessionCount == 0, publishSlots.used == 0 else { return }
         isDrained = true
         if context.drained.increment() == mailboxes.count {
             for mailbox in mailboxes { mailbox.post(.stop) }

@@ -14,6 +14,8 @@ final class RedisQuestion {
     private var range: RangeReader?
     /// Where it was asked last.
     fileprivate(set) weak var lane: RedisLane?
+    /// Some server may have it, or have done it.
+    fileprivate(set) var wasSent = false
     /// Who named another node, in turn.
     private(set) var guides: [RedisLane] = []
     /// How often a node has named another.
@@ -92,7 +94,8 @@ final class RedisLane: RedisLinkUser {
     let address: NodeAddress?
     private unowned let router: RedisRouter
     private unowned let loop: GatewayLoop
-    private(set) lazy var link = RedisLink(loop: loop, purpose: "replays", node: address, user: self)
+    private let purpose: String
+    private(set) lazy var link = RedisLink(loop: loop, purpose: purpose, node: address, user: self)
     /// Asked, and answered in this order.
     private var asked: Deque<RedisQuestion> = []
     /// To be asked once the connection stands.
@@ -104,8 +107,10 @@ final class RedisLane: RedisLinkUser {
     /// How long Redis may be silent while an answer is owed.
     private static let silenceMilliseconds: Int64 = 5000
 
-    init(loop: GatewayLoop, router: RedisRouter, address: NodeAddress?) {
+    /// - Parameter purpose: for the log.
+    init(loop: GatewayLoop, router: RedisRouter, purpose: String, address: NodeAddress?) {
         self.loop = loop
+        self.purpose = purpose
         self.router = router
         self.address = address
     }
@@ -135,6 +140,7 @@ final class RedisLane: RedisLinkUser {
         open()
         guard link.isReady else { return waiting.append(question) }
         asked.append(question)
+        question.wasSent = true
         link.send(question.toSend, silence: Self.silenceMilliseconds)
     }
 

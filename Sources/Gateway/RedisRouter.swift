@@ -10,9 +10,10 @@ import RedisStreams
 /// its loop's thread.
 final class RedisRouter {
     private unowned let loop: GatewayLoop
+    private let purpose: String
     private weak var user: (any RedisLinkUser)?
     /// Redis as the settings say: a cluster's other nodes are heard of here.
-    private lazy var home = RedisLane(loop: loop, router: self, address: nil)
+    private lazy var home = RedisLane(loop: loop, router: self, purpose: purpose, address: nil)
     /// The other nodes that were ever named; those that are gone are closed.
     private var lanes: [NodeAddress: RedisLane] = [:]
     /// Slots that are elsewhere than at home, as far as is known.
@@ -25,8 +26,10 @@ final class RedisRouter {
     private var pause: TimerToken?
     private var backoff = Backoff()
 
-    init(loop: GatewayLoop, user: any RedisLinkUser) {
+    /// - Parameter purpose: for the log.
+    init(loop: GatewayLoop, purpose: String, user: any RedisLinkUser) {
         self.loop = loop
+        self.purpose = purpose
         self.user = user
     }
 
@@ -75,7 +78,7 @@ final class RedisRouter {
 
     private func lane(at address: NodeAddress) -> RedisLane {
         if let lane = lanes[address] { return lane }
-        let lane = RedisLane(loop: loop, router: self, address: address)
+        let lane = RedisLane(loop: loop, router: self, purpose: purpose, address: address)
         lanes[address] = lane
         return lane
     }

@@ -9,7 +9,7 @@ import RedisStreams
 /// never waits behind a blocking read.
 final class Replayer: RedisLinkUser {
     private unowned let loop: GatewayLoop
-    private lazy var link = RedisRouter(loop: loop, user: self)
+    private lazy var link = RedisRouter(loop: loop, purpose: "replays", user: self)
     private var waiting: Deque<Subscriber> = []
     /// How many may wait before those who have left are looked for: doubling keeps the cost of it small.
     private var sweepAt = minimumSweep

@@ -3,7 +3,7 @@ import JSONWebToken
 import WebSocket
 
 /// Why a request is not served: the one table from which the answer, the metric and the log line come.
-enum RequestRefusal: Equatable {
+enum RequestRefusal: Equatable, Error {
     case head(HTTP1.Refusal)
     case handshake(HandshakeRefusal)
     /// What followed could not be told from frames.
@@ -21,6 +21,8 @@ enum RequestRefusal: Equatable {
     case tooManyFromAddress
     /// `/events` for a client that takes no event stream.
     case notAcceptable
+    /// An event that was to be published.
+    case publish(PublishRefusal)
     case notFound
     case wrongMethod(allowed: String)
     /// The port speaks TLS.
@@ -67,6 +69,8 @@ enum RequestRefusal: Equatable {
                 fields: [.init("Retry-After", "\(HandshakeRate.burstSeconds)")])
         case .notAcceptable:
             Response(.notAcceptable, text: explanation)
+        case .publish(let refusal):
+            refusal.response
         case .notFound:
             Response(.notFound, text: "Not Found")
         case .wrongMethod(let allowed):
@@ -104,7 +108,7 @@ enum RequestRefusal: Equatable {
         case .tooManyOnChannel: "too_many_on_channel"
         case .tooManyFromAddress: "too_many_from_address"
         case .notAcceptable: "not_acceptable"
-        case .notFound, .wrongMethod: nil
+        case .publish, .notFound, .wrongMethod: nil
         case .plainHTTP: "plain_http"
         }
     }
@@ -141,6 +145,7 @@ enum RequestRefusal: Equatable {
         case .tooManyFromAddress:
             "maxHandshakesPerAddress is exceeded; behind a proxy, list it in trustedProxies, or all its clients count as one"
         case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
+        case .publish(let refusal): refusal.reason
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
         case .plainHTTP: "This port speaks TLS: use https:// or wss://."
@@ -150,9 +155,9 @@ enum RequestRefusal: Equatable {
     /// Whether the configuration may be what is wrong.
     var isOperatorsConcern: Bool {
         switch self {
-        case .origin, .tooManyConnections, .tooManyFromAddress: true
+        case .origin, .tooManyConnections, .tooManyFromAddress, .publish(.tooMany): true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
-            .starting, .draining, .tooManyOnChannel, .notAcceptable, .notFound, .wrongMethod, .plainHTTP:
+            .starting, .draining, .tooManyOnChannel, .notAcceptable, .publish, .notFound, .wrongMethod, .plainHTTP:
             false
         }
     }

@@ -128,6 +128,35 @@ public struct RequestHead: Sendable {
     /// body for the next request.
     public var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 
+    /// Whether the content's type is this one, whatever its parameters (RFC 9110 section 8.3); letters of either case are
+    /// equal.
+    public func hasContentType(_ type: StaticString) -> Bool {
+        let values = values("content-type")
+        guard values.count == 1, let value = values.first else { return false }
+        let essence = value.prefix { $0 != UInt8(ascii: ";") }.trimmed
+        return type.withUTF8Buffer { essence.equalsIgnoringCase($0) }
+    }
+
+    /// What `Expect` asks for (RFC 9110 section 10.1.1).
+    public enum Expectation: Sendable, Equatable {
+        case nothing
+        /// The answer 100 before the body is sent.
+        case goOn
+        case unknown
+    }
+
+    /// What the client expects; in HTTP/1.0 that does not count.
+    public var expectation: Expectation {
+        guard minorVersion >= 1 else { return .nothing }
+        var expectation = Expectation.nothing
+        fields.forEachElement("expect") { element in
+            let goOn: StaticString = "100-continue"
+            expectation = goOn.withUTF8Buffer { element.equalsIgnoringCase($0) } ? .goOn : .unknown
+            return expectation == .goOn
+        }
+        return expectation
+    }
+
     /// The value of the first query parameter of that name, decoded as browsers encode forms: `%XX` is the byte, `+`
     /// is a space, a `%` without two hexadecimal digits is itself. A parameter without `=` has an empty value.
     public func queryParameter(_ name: StaticString) -> [UInt8]? {

@@ -57,6 +57,9 @@ public struct Response: Sendable {
         self.init(refusal.status, text: refusal.reason)
     }
 
+    /// The interim answer to `Expect: 100-continue`: the body may come (RFC 9110 section 15.2.1).
+    public static let goOn = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
     /// The bytes to send.
     /// - Parameters:
     ///   - connection: said in the `Connection` field; a body until close always says `close`.

@@ -44,7 +44,8 @@ public enum Refusal: String, Sendable, CaseIterable {
     case channelNotString
     /// The channel claim is the empty string.
     case channelEmpty
-    /// The channel claim is `full`, the global stream's name.
+    /// The channel claim is `full`, the global stream's name, or begins as the gateway's own keys do (`presence:`,
+    /// `idempotency:`).
     case channelReserved
     /// The channel claim has a control character (U+0000–U+001F, U+007F: it becomes part of a Redis key and of log
     /// lines) or half a surrogate pair (which has no UTF-8 form).

@@ -27,29 +27,50 @@ public struct Signer: Sendable {
         return token
     }
 
-    /// The claims `{"<channelClaim>":"<channel>","sub":<subject>}`, with `"exp"` at the end if given, as `sign(claims:)`
-    /// takes them. If `sub` itself is the channel's claim, the subject is left out. Whether the name may be a channel's
+    /// The claims `{"<channelClaim>":"<channel>","publish":[…],"sub":<subject>}`, with `"exp"` at the end if given, as
+    /// `sign(claims:)` takes them. If `sub` itself is the channel's claim, the subject is left out. Whether the name may be a channel's
     /// is for `ChannelName.refusal(of:)` to say.
     /// - Parameters:
+    ///   - channel: nil for a token that opens none.
     ///   - channelClaim: `jwtChannelIdKey`.
+    ///   - publish: channels that it may publish to; none: the claim is left out.
     ///   - subject: `sub`; nil writes `null`, as Superset does for anonymous visitors.
     ///   - expiresAtSeconds: `exp`, seconds since 1970; nil for a token that lives for ever.
     public static func claims(
-        channel: String, channelClaim: String = "channel", subject: String? = nil, expiresAtSeconds: Int64? = nil
+        channel: String?, channelClaim: String = "channel", publish: [String] = [], subject: String? = nil,
+        expiresAtSeconds: Int64? = nil
     ) -> [UInt8] {
         var json: [UInt8] = [UInt8(ascii: "{")]
-        appendString(channelClaim, to: &json)
-        json.append(UInt8(ascii: ":"))
-        appendString(channel, to: &json)
-        if channelClaim != "sub" {
-            json.append(contentsOf: #","sub":"#.utf8)
+        func begin(_ name: String) {
+            if json.count > 1 { json.append(UInt8(ascii: ",")) }
+            appendString(name, to: &json)
+            json.append(UInt8(ascii: ":"))
+        }
+        if let channel {
+            begin(channelClaim)
+            appendString(channel, to: &json)
+        }
+        if !publish.isEmpty {
+            begin("publish")
+            json.append(UInt8(ascii: "["))
+            for (index, name) in publish.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                appendString(name, to: &json)
+            }
+            json.append(UInt8(ascii: "]"))
+        }
+        if channelClaim != "sub" || channel == nil {
+            begin("sub")
             if let subject {
                 appendString(subject, to: &json)
             } else {
                 json.append(contentsOf: "null".utf8)
             }
         }
-        if let expiresAtSeconds { json.append(contentsOf: #","exp":\#(expiresAtSeconds)"#.utf8) }
+        if let expiresAtSeconds {
+            begin("exp")
+            json.append(contentsOf: "\(expiresAtSeconds)".utf8)
+        }
         json.append(UInt8(ascii: "}"))
         return json
     }

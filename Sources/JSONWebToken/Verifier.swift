@@ -6,6 +6,16 @@ public enum Verification: Sendable, Equatable {
     case refused(Refusal)
 }
 
+/// What came of checking the token of somebody who wants to publish.
+public enum PublisherVerification: Sendable, Equatable {
+    /// The token is good now, and names these channels, in UTF-8 as they were written; perhaps none.
+    case accepted(channels: [[UInt8]])
+    /// The token is good now, and says nothing of publishing that could be understood.
+    case noPermission
+    /// It is not good.
+    case refused(Refusal)
+}
+
 /// What a good token says.
 public struct Identity: Sendable, Equatable {
     /// The channel in UTF-8: not empty, not `full`, without control characters.
@@ -28,6 +38,7 @@ public struct Verifier: Sendable {
 
     private let keys: VerificationKeys
     private let channelClaim: [UInt8]
+    private static let publishClaim = Array("publish".utf8)
     private let algorithmNames: [(algorithm: Algorithm, name: [UInt8])]
 
     /// - Parameters:
@@ -46,6 +57,39 @@ public struct Verifier: Sendable {
     ///   - token: the cookie's value, without quotes; not kept.
     ///   - nowMilliseconds: the time since 1970.
     public func verify(_ token: UnsafeRawBufferPointer, nowMilliseconds: Int64) -> Verification {
+        switch check(token, nowMilliseconds: nowMilliseconds, claim: channelClaim, read: Self.channel) {
+        case .refused(let refusal): .refused(refusal)
+        case .good(.refused(let refusal), _): .refused(refusal)
+        case .good(.name(let name), let expiresAt):
+            .accepted(Identity(channel: name, expiresAtMilliseconds: expiresAt))
+        }
+    }
+
+    /// Checks the token of somebody who wants to publish: the same, but that the claim which counts is `publish`, an array
+    /// of channels' names. No name stands for others than itself.
+    public func verifyPublisher(
+        _ token: UnsafeRawBufferPointer, nowMilliseconds: Int64
+    ) -> PublisherVerification {
+        switch check(token, nowMilliseconds: nowMilliseconds, claim: Self.publishClaim, read: Self.names) {
+        case .refused(let refusal): .refused(refusal)
+        case .good(nil, _): .noPermission
+        case .good(let names?, _): .accepted(channels: names)
+        }
+    }
+
+    private enum Check<Value> {
+        /// What the claim says, and `exp`.
+        case good(Value, expiresAtMilliseconds: Int64?)
+        case refused(Refusal)
+    }
+
+    /// - Parameters:
+    ///   - claim: the name of the one that is looked for.
+    ///   - read: makes something of it.
+    private func check<Value>(
+        _ token: UnsafeRawBufferPointer, nowMilliseconds: Int64, claim: [UInt8],
+        read: (JSONValue?, Span<UInt8>) -> Value
+    ) -> Check<Value> {
         guard !token.isEmpty else { return .refused(.empty) }
         guard token.count <= Self.maxTokenBytes else { return .refused(.tooLong) }
         // Room for all three parts decoded; the usual token is short enough for this to be on the stack.
@@ -53,14 +97,15 @@ public struct Verifier: Sendable {
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: token.count) { scratch in
                 scratch.initialize(repeating: 0)
                 var decoded = scratch.mutableSpan
-                return verify(token.span, nowMilliseconds: nowMilliseconds, decoded: &decoded)
+                return check(token.span, nowMilliseconds: nowMilliseconds, decoded: &decoded, claim: claim, read: read)
             }
         }
     }
 
-    private func verify(
-        _ token: Span<UInt8>, nowMilliseconds: Int64, decoded: inout MutableSpan<UInt8>
-    ) -> Verification {
+    private func check<Value>(
+        _ token: Span<UInt8>, nowMilliseconds: Int64, decoded: inout MutableSpan<UInt8>, claim: [UInt8],
+        read: (JSONValue?, Span<UInt8>) -> Value
+    ) -> Check<Value> {
         guard let parts = CompactSerialization(token) else { return .refused(.notThreeParts) }
         guard let headerBytes = Base64URL.decode(token.extracting(parts.header), into: &decoded, at: 0),
             let payloadBytes = Base64URL.decode(token.extracting(parts.payload), into: &decoded, at: headerBytes),
@@ -86,7 +131,8 @@ public struct Verifier: Sendable {
         case .invalid: return .refused(.signatureInvalid)
         case .failed: return .refused(.notCheckable)
         }
-        return readClaims(bytes.extracting(headerBytes..<payloadEnd), nowMilliseconds: nowMilliseconds)
+        return readClaims(
+            bytes.extracting(headerBytes..<payloadEnd), nowMilliseconds: nowMilliseconds, claim: claim, read: read)
     }
 
     private enum Header {
@@ -128,11 +174,13 @@ public struct Verifier: Sendable {
         }
     }
 
-    private func readClaims(_ text: Span<UInt8>, nowMilliseconds: Int64) -> Verification {
+    private func readClaims<Value>(
+        _ text: Span<UInt8>, nowMilliseconds: Int64, claim: [UInt8], read: (JSONValue?, Span<UInt8>) -> Value
+    ) -> Check<Value> {
         guard isUTF8(text) else { return .refused(.payloadNotJSON) }
         var expiry: JSONValue?
         var notBefore: JSONValue?
-        var channel: JSONValue?
+        var wanted: JSONValue?
         var isAmbiguous = false
         var reader = JSONObjectReader()
         members: while true {
@@ -147,9 +195,9 @@ public struct Verifier: Sendable {
                     isAmbiguous = isAmbiguous || notBefore != nil
                     notBefore = value
                 }
-                if member.equals(channelClaim, in: text) {
-                    isAmbiguous = isAmbiguous || channel != nil
-                    channel = value
+                if member.equals(claim, in: text) {
+                    isAmbiguous = isAmbiguous || wanted != nil
+                    wanted = value
                 }
             case .end: break members
             case .malformed: return .refused(.payloadNotJSON)
@@ -170,11 +218,33 @@ public struct Verifier: Sendable {
             guard nowMilliseconds >= date - leewayMilliseconds else { return .refused(.notYetValid) }
         }
 
-        guard let channel else { return .refused(.channelMissing) }
-        guard case .string(let string) = channel else { return .refused(.channelNotString) }
+        return .good(read(wanted, text), expiresAtMilliseconds: expiresAt)
+    }
+
+    private enum ChannelClaim {
+        case name([UInt8])
+        case refused(Refusal)
+    }
+
+    private static func channel(_ claim: JSONValue?, in text: Span<UInt8>) -> ChannelClaim {
+        guard let claim else { return .refused(.channelMissing) }
+        guard case .string(let string) = claim else { return .refused(.channelNotString) }
         guard let name = string.decoded(in: text) else { return .refused(.channelNotText) }
         if let refusal = ChannelName.refusal(of: name) { return .refused(refusal) }
-        return .accepted(Identity(channel: name, expiresAtMilliseconds: expiresAt))
+        return .name(name)
+    }
+
+    /// Nil for what is not an array of strings.
+    private static func names(_ claim: JSONValue?, in text: Span<UInt8>) -> [[UInt8]]? {
+        guard case .array(let range)? = claim, let elements = JSONObjectReader.elements(of: range, in: text) else {
+            return nil
+        }
+        var names: [[UInt8]] = []
+        for element in elements {
+            guard case .string(let string) = element, let name = string.decoded(in: text) else { return nil }
+            names.append(name)
+        }
+        return names
     }
 
     /// JSON between systems is UTF-8 (RFC 8259 section 8.1), and both header and claims must be (RFC 7515 section 5.2).

@@ -26,8 +26,17 @@ extension Figure {
         .counter("bytes_sent", "Bytes written to clients' sockets: events, frames, heads and answers, before TLS.") {
             $0.bytesSent
         },
-        .counter("handshakes_refused", "Handshakes that were refused, by reason.", by: "reason") {
+        .counter(
+            "handshakes_refused", "Handshakes, and other requests with a token, that were refused, by reason.",
+            by: "reason"
+        ) {
             $0.handshakesRefused.counts.map { ($0.reason, $0.count) }
+        },
+        .counter("publishes", "Requests to publish an event, by result.", by: "result") {
+            [
+                ("added", $0.publishesAdded), ("repeated", $0.publishesRepeated), ("refused", $0.publishesRefused),
+                ("unavailable", $0.publishesUnavailable), ("unknown", $0.publishesUnknown),
+            ]
         },
         .counter("replays", "Times that a client was given events it had missed, by source.", by: "source") {
             [("memory", $0.replaysFromMemory), ("channel_stream", $0.replaysFromChannelStream)]

@@ -24,6 +24,16 @@ public struct LoopCounters: Sendable, Equatable {
     public var bytesSent = 0
     /// Upgrades and event streams that were answered with an error.
     public var handshakesRefused = RefusalCounts()
+    /// Events that were written for a client.
+    public var publishesAdded = 0
+    /// Requests for what the same `Idempotency-Key` had published before.
+    public var publishesRepeated = 0
+    /// Requests to publish that were wrong, or not allowed.
+    public var publishesRefused = 0
+    /// Requests to publish of which nothing was written, for lack of Redis or of room.
+    public var publishesUnavailable = 0
+    /// Events of which it is not known whether Redis has them.
+    public var publishesUnknown = 0
     /// Times that a client's missed events all came from the log.
     public var replaysFromMemory = 0
     /// Times that a client's missed events, or the first of them, came from its channel's stream.

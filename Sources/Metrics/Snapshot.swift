@@ -36,6 +36,11 @@ public struct Snapshot: Sendable, Equatable {
         figures.deliveryLatency.add(other.deliveryLatency)
         figures.bytesSent += other.bytesSent
         for refused in other.handshakesRefused.counts { figures.handshakesRefused.add(refused.reason, refused.count) }
+        figures.publishesAdded += other.publishesAdded
+        figures.publishesRepeated += other.publishesRepeated
+        figures.publishesRefused += other.publishesRefused
+        figures.publishesUnavailable += other.publishesUnavailable
+        figures.publishesUnknown += other.publishesUnknown
         figures.replaysFromMemory += other.replaysFromMemory
         figures.replaysFromChannelStream += other.replaysFromChannelStream
         figures.eventsReplayed += other.eventsReplayed

@@ -31,10 +31,6 @@ struct Publish: ParsableCommand {
     @OptionGroup var configuration: ConfigurationOption
     @OptionGroup(title: "Redis", visibility: .hidden) var options: RedisOptions
 
-    /// What a producer keeps of a channel and of all channels, both about so many (DESIGN 1.1).
-    private static let channelLength = 1000
-    private static let globalLength = 1_000_000
-
     func run() throws {
         try checkChannel(channel)
         let (settings, _) = try configuration.load(options.overrides, ignoring: ["jwtSecret"])
@@ -44,8 +40,8 @@ struct Publish: ParsableCommand {
         let waiter = try Waiter()
         do {
             let redis = try RedisClient(settings.redis, waiter: waiter)
-            try add(event, to: prefix + channel, keeping: Self.channelLength, redis)
-            try add(event, to: prefix + "full", keeping: Self.globalLength, redis)
+            try add(event, to: prefix + channel, keeping: Command.channelLength, redis)
+            try add(event, to: prefix + "full", keeping: Command.globalLength, redis)
         } catch let error as WaitError {
             throw CommandFailure(error.sentence(about: settings.redis))
         }

@@ -144,6 +144,12 @@ struct ConnectionOptions: SettingsOptions {
     @Option(key: "drainMs") var drainMs: Override?
 }
 
+struct PublishingOptions: SettingsOptions {
+    @Option(key: "maxPublishBytes") var maxBytes: Override?
+    @Option(key: "maxPublishesInFlight") var maxInFlight: Override?
+    @Option(key: "idempotencyKeyMs") var idempotencyKeyMs: Override?
+}
+
 /// All of them: what `serve` takes, and `check` so that it can judge the same command line.
 struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Listening") var listening: ListeningOptions
@@ -152,13 +158,14 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Reading and replay") var reading: ReadingOptions
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
+    @OptionGroup(title: "Publishing over HTTP") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
     @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
         let groups: [any SettingsOptions] = [
-            listening, tls, redis, reading, tokens, connections, logging, metrics, statsd,
+            listening, tls, redis, reading, tokens, connections, publishing, logging, metrics, statsd,
         ]
         return groups.flatMap(\.overrides)
     }

@@ -5,15 +5,23 @@ import JSONWebToken
 
 struct Token: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print a token for a channel, signed with the configured secret.",
+        abstract: "Print a token for a channel, or for who publishes to some, signed with the configured secret.",
         discussion: """
             The token is what a browser carries in the cookie that jwtCookieName names. For example:
 
               sluice token --channel demo --expires-in 3600
+
+            What --publish makes is for POST /api/publish, in the header Authorization: Bearer:
+
+              sluice token --publish demo --publish demo2
             """)
 
     @Option(help: ArgumentHelp("The channel that the token opens.", valueName: "name"))
-    var channel: String
+    var channel: String?
+
+    @Option(
+        help: ArgumentHelp("A channel that its bearer may publish to; may be given several times.", valueName: "name"))
+    var publish: [String] = []
 
     @Option(help: ArgumentHelp("Let the token expire after so many seconds. (default: never)", valueName: "seconds"))
     var expiresIn: Int?
@@ -30,10 +38,15 @@ struct Token: ParsableCommand {
             throw CommandFailure(
                 "--expires-in is \(expiresIn); a number of seconds from 1 to \(Self.centuryOfSeconds) was expected.")
         }
-        try checkChannel(channel)
+        guard channel != nil || !publish.isEmpty else {
+            throw CommandFailure("Neither --channel nor --publish is given; at least one of them was expected.")
+        }
+        if let channel { try checkChannel(channel) }
+        for name in publish { try checkChannel(name, option: "--publish") }
         let (settings, _) = try configuration.load()
         let minter = try TokenMinter(settings)
-        let token = try minter.token(channel: channel, subject: subject, expiresInSeconds: expiresIn)
+        let token = try minter.token(
+            channel: channel, publish: publish, subject: subject, expiresInSeconds: expiresIn)
         StandardOutput.write(token)
     }
 }
@@ -59,16 +72,19 @@ struct TokenMinter {
     }
 
     /// The token in its compact form.
-    /// - Parameter channel: one that ``checkChannel(_:)`` has let through.
+    /// - Parameters:
+    ///   - channel: one that ``checkChannel(_:option:)`` has let through.
+    ///   - publish: such ones.
     func token(
-        channel: String, subject: String? = nil, expiresInSeconds: Int? = nil
+        channel: String?, publish: [String] = [], subject: String? = nil, expiresInSeconds: Int? = nil
     ) throws(CommandFailure) -> [UInt8] {
         let now = WallClock.nowMilliseconds() / 1000
         let expiry = expiresInSeconds.map { now + Int64($0) }
         do {
             return try signer.sign(
                 claims: Signer.claims(
-                    channel: channel, channelClaim: channelClaim, subject: subject, expiresAtSeconds: expiry))
+                    channel: channel, channelClaim: channelClaim, publish: publish, subject: subject,
+                    expiresAtSeconds: expiry))
         } catch {
             throw CommandFailure("\(error)")
         }
@@ -77,14 +93,14 @@ struct TokenMinter {
 
 /// Whether a name may be a channel's.
 /// - Throws: a sentence that says why not.
-func checkChannel(_ name: String) throws(CommandFailure) {
+func checkChannel(_ name: String, option: String = "--channel") throws(CommandFailure) {
     guard let refusal = ChannelName.refusal(of: Array(name.utf8)) else { return }
     let reason =
         switch refusal {
-        case .channelEmpty: "--channel is empty; a channel's name was expected."
+        case .channelEmpty: "\(option) is empty; a channel's name was expected."
         case .channelReserved:
-            "--channel is \"\(name)\", which names the stream of all channels; the name of one channel was expected."
-        default: "--channel has a control character in it; a channel's name without such characters was expected."
+            "\(option) is \"\(name)\", which names the stream of all channels or is kept for the gateway's own keys; the name of one channel was expected."
+        default: "\(option) has a control character in it; a channel's name without such characters was expected."
         }
     throw CommandFailure(reason)
 }

@@ -39,8 +39,9 @@ final class Chromium: @unchecked Sendable {
         answers = try pipe("answers")
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
-            ["-c", "exec chromium \"$@\" 3<'\(directory)/commands' 4>'\(directory)/answers'", "chromium"]
-            + Self.arguments + ["--user-data-dir=\(directory)/profile", "about:blank"]
+            [
+                "-c", "exec \"$0\" \"$@\" 3<'\(directory)/commands' 4>'\(directory)/answers'", try Self.program(),
+            ] + Self.arguments + ["--user-data-dir=\(directory)/profile", "about:blank"]
         process.environment = [
             "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin", "HOME": directory, "TMPDIR": directory,
             "LANG": "C.UTF-8",
@@ -59,6 +60,17 @@ final class Chromium: @unchecked Sendable {
     }
 
     deinit { end() }
+
+    /// Any Chromium, or a Chrome.
+    private static func program() throws -> String {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"
+        for name in ["chromium", "google-chrome", "chromium-browser"] {
+            for directory in path.split(separator: ":") where access("\(directory)/\(name)", X_OK) == 0 {
+                return "\(directory)/\(name)"
+            }
+        }
+        throw Failure("There is neither chromium nor google-chrome on the PATH; `make test` installs the first.")
+    }
 
     private static let arguments = [
         "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 import TestSupport
 
 /// What stands between browsers and a gateway in bad networks: a proxy that lets some ways through and others not.

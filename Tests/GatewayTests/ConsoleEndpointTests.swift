@@ -147,7 +147,8 @@ struct ConsoleEndpointTests {
         #expect(answer.field("Content-Type") == "text/event-stream")
         #expect(answer.field("Cache-Control") == "no-store")
         #expect(
-            try socket.read(through: "\n\n").hasPrefix("event: session\ndata: {\"channel\":\"demo\",\"version\":\""))
+            try socket.read(through: "\n\n").hasPrefix(
+                "event: session\ndata: {\"channel\":\"demo\",\"publish\":false,\"version\":\""))
         let first = try socket.read(through: "\n\n")
         #expect(first.hasPrefix("data: {\"time\":"))
         #expect(first.contains("\"connections\":{\"websocket\":1,\"sse\":0"), "it does not count itself")

@@ -15,6 +15,11 @@ struct FigureTests {
         counters.bytesSent = 7
         counters.handshakesRefused.add("token_signature", 8)
         counters.handshakesRefused.add("origin", 9)
+        counters.publishesAdded = 30
+        counters.publishesRepeated = 31
+        counters.publishesRefused = 32
+        counters.publishesUnavailable = 33
+        counters.publishesUnknown = 34
         counters.replaysFromMemory = 10
         counters.replaysFromChannelStream = 11
         counters.eventsReplayed = 12
@@ -57,7 +62,10 @@ struct FigureTests {
                 "sluice_events_read_total 4", "sluice_events_skipped_total 5",
                 "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
-                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_replays_total{source=memory} 10",
+                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_publishes_total{result=added} 30",
+                "sluice_publishes_total{result=repeated} 31", "sluice_publishes_total{result=refused} 32",
+                "sluice_publishes_total{result=unavailable} 33", "sluice_publishes_total{result=unknown} 34",
+                "sluice_replays_total{source=memory} 10",
                 "sluice_replays_total{source=channel_stream} 11", "sluice_events_replayed_total 12",
                 "sluice_gaps_total 13", "sluice_connections_closed_total{reason=client} 14",
                 "sluice_connections_closed_total{reason=timeout} 15", "sluice_connections_closed_total{reason=slow} 16",

@@ -14,6 +14,11 @@ public struct StreamEntry: Equatable, Sendable {
     public var id: String
     public var data: String
     public var text: String { eventText(id, data) }
+
+    public init(id: String, data: String) {
+        self.id = id
+        self.data = data
+    }
 }
 
 extension RedisProcess {

@@ -23,8 +23,12 @@
   // MARK: What comes
 
   const mostRows = 200;
-  /** The gateway's clock and this machine's may differ: what the first is ahead, in milliseconds. */
-  let clockOffset = 0;
+  /**
+   * The gateway's clock and this machine's may differ: what the first is ahead, in milliseconds. The way of a message makes it look less, so
+   * the most that was seen is nearest.
+   */
+  let clockOffset = -Infinity;
+  const gatewayTime = () => Date.now() + (Number.isFinite(clockOffset) ? clockOffset : 0);
 
   class Stream {
     #events;
@@ -68,7 +72,7 @@
 
     #opened() {
       const isAgain = this.#connectedAt !== Infinity;
-      this.#connectedAt = Date.now() + clockOffset;
+      this.#connectedAt = gatewayTime();
       show(this.#state, "open", "connected");
       warn("");
       if (isAgain) this.#mark("connected again");
@@ -203,10 +207,11 @@
     channel = session.channel;
     find("#channel").textContent = channel;
     find("#version").textContent = session.version;
+    if (!session.publish) say("This page's token may not publish to its channel; `sluice token --channel … --publish …` makes one that may.");
   });
   figures.addEventListener("message", ({ data }) => {
     const now = JSON.parse(data);
-    clockOffset = now.time - Date.now();
+    clockOffset = Math.max(clockOffset, now.time - Date.now());
     take(now);
   });
   figures.addEventListener("error", () => {

@@ -4,6 +4,7 @@
 /// (`Tests/Fuzz/Corpora`), found ones among them.
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case httpHead = "http-head"
+    case requestBody = "request-body"
     case webSocket = "websocket"
     case compressedMessages = "compressed-messages"
     case eventStream = "event-stream"
@@ -18,6 +19,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     public func finding(in input: [UInt8]) -> String? {
         switch self {
         case .httpHead: HTTPHeadFuzzing.finding(in: input)
+        case .requestBody: RequestBodyFuzzing.finding(in: input)
         case .webSocket: WebSocketFuzzing.finding(in: input)
         case .compressedMessages: CompressedMessageFuzzing.finding(in: input)
         case .eventStream: EventStreamFuzzing.finding(in: input)
