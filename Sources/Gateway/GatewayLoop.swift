@@ -37,6 +37,7 @@ final class GatewayLoop {
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
     private(set) lazy var inputs = InputQueue(loop: self)
+    private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     /// For what is written to Redis.
     private(set) lazy var writer = RedisWriter(loop: self)
@@ -242,6 +243,7 @@ final class GatewayLoop {
         acceptor.descriptorWasFreed()
         metricsAcceptor?.descriptorWasFreed()
         if connection.subscriber != nil { sessionCount -= 1 }
+        if context.settings.console { figureStreams.remove(connection) }
         stopWhenDrained()
     }
 

@@ -85,6 +85,7 @@ struct LoggingOptions: SettingsOptions {
 
 struct MetricsOptions: SettingsOptions {
     @Option(key: "metricsPort") var metricsPort: Override?
+    @Option(key: "console") var console: Override?
 }
 
 struct StatsDOptions: SettingsOptions {
@@ -159,7 +160,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
     @OptionGroup(title: "Publishing over HTTP") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
-    @OptionGroup(title: "Metrics") var metrics: MetricsOptions
+    @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
