@@ -54,6 +54,7 @@ extension Connection {
         guard port == .main else { return answerMonitor(head) }
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
+        if head.hasPath("/api/v1/async_event/") || head.hasPath("/api/v1/async_event") { return answerPoll(head) }
         if head.hasPath("/api/publish") { return answerPublish(head) }
         answerMonitor(head)
     }
