@@ -168,6 +168,13 @@ extension Key {
             "maxClientMessageBytes", .integer(\.maxClientMessageBytes, 1...16_777_216),
             "The longest WebSocket message taken from a client"),
         Key(
+            "maxPollWaitMs", .integer(\.maxPollWaitMs, 0...600_000),
+            "The longest that a poll may wait for events; a longer wait is cut to it"),
+        Key(
+            "pollDelayMinMs", .integer(\.pollDelayMinMs, 0...dayMs),
+            "The shortest pause between two polls that answers recommend (poll_delay)"),
+        Key("pollDelayMaxMs", .integer(\.pollDelayMaxMs, 0...dayMs), "The longest"),
+        Key(
             "maxPublishBytes", .integer(\.maxPublishBytes, 1...16_777_216),
             "The longest event that POST /api/publish takes"),
         Key(

@@ -36,6 +36,9 @@ extension Settings {
             isCookieName(jwtCookieName), "jwtCookieName", "is \(shown(jwtCookieName))",
             "a cookie name (letters, digits and !#$%&'*+-.^_`|~)")
         expect(!jwtChannelIdKey.isEmpty, "jwtChannelIdKey", "is empty", "the name of a claim")
+        expect(
+            pollDelayMinMs <= pollDelayMaxMs, "pollDelayMaxMs", "is \(pollDelayMaxMs)",
+            "at least \"pollDelayMinMs\" (\(pollDelayMinMs))")
         for (index, origin) in allowedOrigins.enumerated() {
             expect(
                 OriginPattern.isValid(origin), "allowedOrigins[\(index)]", "is \(shown(origin))",

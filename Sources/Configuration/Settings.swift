@@ -161,6 +161,12 @@ public struct Settings: Sendable, Equatable {
     public var maxRequestHeadBytes = 16_384
     /// The longest WebSocket message taken from a client, in bytes.
     public var maxClientMessageBytes = 4096
+    /// The longest that a poll may wait for events, in milliseconds.
+    public var maxPollWaitMs = 30_000
+    /// The shortest pause between two polls that is recommended to clients, in milliseconds.
+    public var pollDelayMinMs = 500
+    /// The longest; not below ``pollDelayMinMs``.
+    public var pollDelayMaxMs = 5000
     /// The longest event that is taken by `POST /api/publish`, in bytes.
     public var maxPublishBytes = 1 << 20
     /// The most events at once that are on their way from a client to Redis.

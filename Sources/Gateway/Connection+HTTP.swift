@@ -60,6 +60,7 @@ extension Connection {
     func route(_ head: RequestHead) {
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
+        if head.hasPath("/api/v1/async_event/") || head.hasPath("/api/v1/async_event") { return answerPoll(head) }
         if head.hasPath("/api/publish") { return answerPublish(head) }
         if answerClientFile(head) { return }
         answerMonitor(head)

@@ -105,7 +105,7 @@ extension Connection {
     /// Begins the session: answers, and sends what it is owed.
     func open(
         _ admitted: Admitted, _ encoding: Encoding, _ session: Session, answer: [UInt8], resume: ResumePoint?,
-        tellsGaps: Bool
+        tellsGaps: Bool, poll: Poll? = nil
     ) {
         phase = .open
         let subscriber = Subscriber(
@@ -120,7 +120,14 @@ extension Connection {
             metadata: metadata([
                 "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
             ]))
-        subscriber.missedThrough = loop.log.lastNumber
+        if let poll {
+            subscriber.poll = poll
+            // Who brings no ID asks for what there is, and misses nothing by what there is not.
+            if poll.after == .zero { subscriber.gapKnownThrough = .max }
+        } else {
+            // What polls are given is no replay: they are given nothing else.
+            subscriber.missedThrough = loop.log.lastNumber
+        }
         switch resume {
         case nil:
             subscriber.position = .live
@@ -165,6 +172,7 @@ extension Connection {
         switch subscriber.session {
         case .webSocket(let liveness): checkLiveness(liveness, subscriber, now)
         case .eventStream(let heartbeat): beat(heartbeat, subscriber, now)
+        case .poll(let until): checkPoll(subscriber, until: until, now)
         }
         if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
     }
@@ -189,6 +197,7 @@ extension Encoding {
         case .webSocket: "a WebSocket"
         case .compressedWebSocket: "a WebSocket with compression"
         case .eventStream: "an event stream"
+        case .poll: "a poll"
         }
     }
 }

@@ -111,6 +111,7 @@ final class Connection: ReadinessHandler {
     /// Writes what is queued and the events of the gather, which is in this session's encoding.
     func write(_ gather: Gather) -> SendOutcome {
         guard canSend else { return .blocked(started: 0, bytes: 0) }
+        if gather.encoding == .poll { return collect(gather) }
         let outcome =
             output.isEmpty
             ? gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) } : writeBehindQueue(gather)
@@ -137,6 +138,9 @@ final class Connection: ReadinessHandler {
             return .closed
         }
     }
+
+    /// Counts events of which the socket is not told one by one.
+    func noteEvents(_ count: Int) { traffic.add(bytes: 0, events: count) }
 
     /// Writes the gather together with what waits before it: an answer and the first events leave as one.
     /// - Returns: what became of the gather.
@@ -237,8 +241,8 @@ final class Connection: ReadinessHandler {
             isAwaitingWritable = awaitingWritable
             loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
         }
-        // A peer that asks without reading the answers is not read from until it does.
-        isReadingPaused = (awaitingWritable || isAwaitingAnswer) && phase == .http
+        // A peer that asks without reading the answers is not read from until it does, nor one that asks behind a poll.
+        isReadingPaused = phase == .http ? awaitingWritable || isAwaitingAnswer : partialHead != nil
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
@@ -310,6 +314,7 @@ final class Connection: ReadinessHandler {
         switch subscriber.encoding {
         case .webSocket, .compressedWebSocket: receiveFrames(bytes, subscriber)
         case .eventStream: receiveUninvited(bytes.count, subscriber)
+        case .poll: receiveBehindPoll(bytes)
         }
     }
 
@@ -318,6 +323,8 @@ final class Connection: ReadinessHandler {
     /// Ends the connection for a reason: by the book where the peer can still be told, else at once.
     func end(_ reason: CloseReason) {
         switch phase {
+        case .open where subscriber?.encoding == .poll:
+            endPoll(reason)
         case .open:
             loop.leave(self, reason)
             guard let frame = reason.closeFrame, let subscriber else { return close() }
@@ -329,6 +336,8 @@ final class Connection: ReadinessHandler {
                 if case .violation = reason { finishAfterFlush() }
             case .eventStream:
                 endEventStream(reason, frame.text)
+            case .poll:
+                break
             }
         case .http, .closing, .lingering:
             close()

@@ -253,13 +253,20 @@ final class GatewayLoop {
         statsD.count(encoding.connectedName)
     }
 
+    /// A poll has its answer, and its connection goes on without a session.
+    func pollHasEnded() {
+        sessionCount -= 1
+        // Not before the answer is out.
+        if availability == .draining { events.atEndOfTurn { [weak self] in self?.stopWhenDrained() } }
+    }
+
     /// Takes a connection out of its channel.
     func leave(_ connection: Connection, _ reason: CloseReason) {
         guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
         subscriber.hasLeft = true
         subscriber.members.remove(subscriber)
         subscriber.encoding.count(-1, in: &counters)
-        counters[keyPath: reason.counter] += 1
+        if let counter = reason.counter(subscriber.encoding) { counters[keyPath: counter] += 1 }
         context.limits.release(subscriber.channel)
         if case .slow = reason, let suppressed = slowWarnings.admit(now: now) {
             logger.warning(
@@ -325,12 +332,18 @@ final class GatewayLoop {
         guard availability != .draining else { return }
         availability = .draining
         var open: [Connection] = []
-        forEachConnection { if $0.phase == .open { open.append($0) } }
+        var polls: [Connection] = []
+        forEachConnection { connection in
+            guard connection.phase == .open else { return }
+            if connection.subscriber?.poll == nil { open.append(connection) } else { polls.append(connection) }
+        }
         let schedule = DrainSchedule(
             start: now, milliseconds: Int64(context.settings.drainMs), count: open.count)
         drainEnd = schedule.end
         logger.debug("telling the sockets of a loop to go", metadata: ["sockets": "\(open.count)"])
         for (index, connection) in open.enumerated() { connection.drain(at: schedule.deadline(index)) }
+        // They will be asked again, wherever that is: there is no storm to spread.
+        for connection in polls { connection.end(.drain) }
         _ = events.schedule(at: schedule.end) { [unowned self] in events.stop() }
         stopWhenDrained()
     }

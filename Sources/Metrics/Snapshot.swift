@@ -27,6 +27,11 @@ public struct Snapshot: Sendable, Equatable {
         let other = other.figures
         figures.webSocketConnections += other.webSocketConnections
         figures.serverSentEventsConnections += other.serverSentEventsConnections
+        figures.pollConnections += other.pollConnections
+        figures.pollsWithEvents += other.pollsWithEvents
+        figures.pollsEmpty += other.pollsEmpty
+        figures.pollsUnavailable += other.pollsUnavailable
+        figures.pollsAbandoned += other.pollsAbandoned
         figures.channels += other.channels
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting

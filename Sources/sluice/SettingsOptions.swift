@@ -144,6 +144,12 @@ struct ConnectionOptions: SettingsOptions {
     @Option(key: "drainMs") var drainMs: Override?
 }
 
+struct PollingOptions: SettingsOptions {
+    @Option(key: "maxPollWaitMs") var maxWaitMs: Override?
+    @Option(key: "pollDelayMinMs") var delayMinMs: Override?
+    @Option(key: "pollDelayMaxMs") var delayMaxMs: Override?
+}
+
 struct PublishingOptions: SettingsOptions {
     @Option(key: "maxPublishBytes") var maxBytes: Override?
     @Option(key: "maxPublishesInFlight") var maxInFlight: Override?
@@ -158,6 +164,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Reading and replay") var reading: ReadingOptions
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
+    @OptionGroup(title: "Polling") var polling: PollingOptions
     @OptionGroup(title: "Publishing over HTTP") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
     @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
@@ -165,7 +172,7 @@ struct AllSettingsOptions: ParsableArguments {
 
     var overrides: [Override] {
         let groups: [any SettingsOptions] = [
-            listening, tls, redis, reading, tokens, connections, publishing, logging, metrics, statsd,
+            listening, tls, redis, reading, tokens, connections, polling, publishing, logging, metrics, statsd,
         ]
         return groups.flatMap(\.overrides)
     }
