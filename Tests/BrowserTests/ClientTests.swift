@@ -24,11 +24,15 @@ extension BrowserTests {
             #expect(try scene.faults() == [])
         }
 
-        @Test("cut off before its first event it misses nothing, since it is told where it stands")
-        func beforeFirst() throws {
+        @Test(
+            "cut off before its first event it misses nothing, since it is told where it stands",
+            arguments: [false, true])
+        func beforeFirst(isFirstEver: Bool) throws {
             let scene = try Scene()
-            try scene.publish(3)
-            try scene.gateway.settle()
+            if !isFirstEver {
+                try scene.publish(3)
+                try scene.gateway.settle()
+            }
             try scene.start("minDelay: 500")
             try scene.connected(by: "websocket")
             try scene.page.wait("push.lastId !== ''")
@@ -124,7 +128,7 @@ extension BrowserTests {
             #expect(try scene.faults() == [])
         }
 
-        @Test("it tells of a gap and goes on behind it", arguments: ["websocket", "sse"])
+        @Test("it tells of a gap and goes on behind it", arguments: ["websocket", "sse", "polling"])
         func gap(transport: String) throws {
             let scene = try Scene { $0.historyBytes = 1024 }
             let old = try scene.publish(1)[0]

@@ -160,6 +160,7 @@ extension BrowserTests {
             let console = try Console()
             let page = console.page
             try page.click("#publish .primary")
+            try console.expect([#"{"status":"done"}"#], in: "websocket")
             try page.click("#websocket button")
             try page.wait(Console.state("websocket", "cut"))
             let long =

@@ -11,6 +11,8 @@ final class CuttingProxy: Sendable {
         case webSocket
         case eventStream
         case poll
+        /// One that waits for an event.
+        case longPoll
         case other
     }
 
@@ -206,7 +208,7 @@ struct ProxyRelay {
         if head.lowercased().contains("\r\nupgrade: websocket") { return .webSocket }
         let target = head.split(separator: " ").dropFirst().first ?? ""
         if target.contains("/events") { return .eventStream }
-        if target.contains("/api/v1/async_event") { return .poll }
+        if target.contains("/api/v1/async_event") { return target.contains("wait=") ? .longPoll : .poll }
         return .other
     }
 

@@ -95,7 +95,7 @@ final class Page {
         do {
             try eventually(script, within: seconds) { try run("Boolean(\(script))") as? Bool == true }
         } catch {
-            let state = (try? text("document.body?.innerText.slice(0, 2000)")) ?? ""
+            let state = (try? text("document.body?.innerText.slice(-6000)")) ?? ""
             throw Failure("\(error)\nThe page says: \(state)\nErrors: \((try? errors()) ?? [])")
         }
     }

@@ -32,6 +32,21 @@ struct PositionTests {
         #expect(texts.count <= 2, "at most what was published in the same millisecond as the last before")
     }
 
+    @Test("is said where there was never an event, too, and the first one comes behind it")
+    func beginning() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis).open()
+        let socket = try open(gateway, "position=1")
+        let notice = try socket.frame().text
+        let place = try #require(notice.wholeMatch(of: /\{"id": "([0-9]+-[0-9]+)", "position": true\}/)).1
+        socket.close()
+        let id = try redis.publish("alpha", sampleEvent("alpha", "0")).global
+        let text = eventText(id, sampleEvent("alpha", "0"))
+        #expect(try gateway.connect("alpha", lastID: String(place)).event() == text)
+        #expect(
+            try gateway.stream("alpha", lastEventID: String(place), query: "gaps=1").event() == text, "there is no gap")
+    }
+
     @Test("is not said to who brings an ID or does not ask")
     func silent() throws {
         let redis = try RedisProcess()

@@ -23,12 +23,9 @@
   // MARK: What comes
 
   const mostRows = 200;
-  /**
-   * The gateway's clock and this machine's may differ: what the first is ahead, in milliseconds. The way of a message makes it look less, so
-   * the most that was seen is nearest.
-   */
-  let clockOffset = -Infinity;
-  const gatewayTime = () => Date.now() + (Number.isFinite(clockOffset) ? clockOffset : 0);
+  /** What the gateway's clock is ahead of this machine's, in milliseconds, where they differ by more than a message takes. */
+  let clockOffset = 0;
+  const gatewayTime = () => Date.now() + clockOffset;
 
   class Stream {
     #events;
@@ -36,7 +33,10 @@
     #state;
     #article;
     #count = 0;
-    #connectedAt = Infinity;
+    /** When it was asked to connect, or, where it did so by itself, when it was connected. */
+    #connectedAt = gatewayTime();
+    #isAsked = true;
+    #isAgain = false;
     #push;
 
     constructor(id, transport) {
@@ -60,6 +60,8 @@
     #toggle() {
       if (this.#push.state === "closed") {
         show(this.#state, "connecting");
+        this.#connectedAt = gatewayTime();
+        this.#isAsked = true;
         this.#push.connect();
         this.#button.textContent = "Cut";
         return;
@@ -71,11 +73,12 @@
     }
 
     #opened() {
-      const isAgain = this.#connectedAt !== Infinity;
-      this.#connectedAt = gatewayTime();
+      if (!this.#isAsked) this.#connectedAt = gatewayTime();
+      this.#isAsked = false;
       show(this.#state, "open", "connected");
       warn("");
-      if (isAgain) this.#mark("connected again");
+      if (this.#isAgain) this.#mark("connected again");
+      this.#isAgain = true;
     }
 
     #down({ retryIn }) {
@@ -211,7 +214,8 @@
   });
   figures.addEventListener("message", ({ data }) => {
     const now = JSON.parse(data);
-    clockOffset = Math.max(clockOffset, now.time - Date.now());
+    const ahead = now.time - Date.now();
+    clockOffset = Math.abs(ahead) < 2000 ? 0 : ahead;
     take(now);
   });
   figures.addEventListener("error", () => {

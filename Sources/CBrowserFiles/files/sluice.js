@@ -192,7 +192,11 @@ var Sluice = (() => {
             sink.opened();
             for (const text of events) isSkipping ? sink.stands(idOf(text)) : take(sink, text);
             if (isProven && wait === 0) pause = delay;
-            isSkipping &&= delay === 0;
+            if (isSkipping && delay > 0) {
+              isSkipping = false;
+              // Where there was nothing it stands at the beginning of everything.
+              if (!address().searchParams.has("last_id")) sink.stands("0-1");
+            }
             isProven = true;
           } catch (loss) {
             if (abort.signal.aborted) return;
