@@ -35,6 +35,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.channels += other.channels
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
+        figures.acceptPauses += other.acceptPauses
         figures.inputsDeferred += other.inputsDeferred
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped

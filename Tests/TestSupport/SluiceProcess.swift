@@ -88,11 +88,15 @@ public final class SluiceProcess {
 
     /// Waits until it accepts connections.
     public func waitUntilReady(port: UInt16) throws {
-        try eventually("sluice is ready on port \(port)") {
-            guard isRunning else { throw Failure("sluice ended: \(standardError)") }
-            guard let socket = try? TestSocket.connect(port: port) else { return false }
-            try socket.send("GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            return try HTTPAnswer.read(from: socket).status == 200
+        do {
+            try eventually("sluice is ready on port \(port)") {
+                guard isRunning else { throw Failure("sluice ended: \(standardError)") }
+                guard let socket = try? TestSocket.connect(port: port) else { return false }
+                try socket.send("GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return try HTTPAnswer.read(from: socket).status == 200
+            }
+        } catch {
+            throw Failure("\(error); it said: \(standardError)")
         }
     }
 }
