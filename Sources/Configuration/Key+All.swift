@@ -175,6 +175,12 @@ extension Key {
             "The shortest pause between two polls that answers recommend (poll_delay)"),
         Key("pollDelayMaxMs", .integer(\.pollDelayMaxMs, 0...dayMs), "The longest"),
         Key(
+            "presence", .boolean(\.presence),
+            "Keep <prefix>presence:<channel> in Redis while somebody is there, so that workers can look"),
+        Key(
+            "presenceTtlMs", .integer(\.presenceTtlMs, 1000...dayMs),
+            "How long that key stays when nobody is there any more; it is set anew three times in that time"),
+        Key(
             "maxPublishBytes", .integer(\.maxPublishBytes, 1...16_777_216),
             "The longest event that POST /api/publish takes"),
         Key(

@@ -36,9 +36,6 @@ extension Settings {
             isCookieName(jwtCookieName), "jwtCookieName", "is \(shown(jwtCookieName))",
             "a cookie name (letters, digits and !#$%&'*+-.^_`|~)")
         expect(!jwtChannelIdKey.isEmpty, "jwtChannelIdKey", "is empty", "the name of a claim")
-        expect(
-            pollDelayMinMs <= pollDelayMaxMs, "pollDelayMaxMs", "is \(pollDelayMaxMs)",
-            "at least \"pollDelayMinMs\" (\(pollDelayMinMs))")
         for (index, origin) in allowedOrigins.enumerated() {
             expect(
                 OriginPattern.isValid(origin), "allowedOrigins[\(index)]", "is \(shown(origin))",
@@ -63,6 +60,21 @@ extension Settings {
                             + "idle peers are dropped before they are asked for a sign of life."
                     ))
             }
+        }
+        if pollDelayMaxMs < pollDelayMinMs {
+            remarks.append(
+                (
+                    .doubtfulValue, "pollDelayMaxMs",
+                    "\"pollDelayMaxMs\" (\(pollDelayMaxMs)) is below \"pollDelayMinMs\" (\(pollDelayMinMs)): the latter counts."
+                ))
+        }
+        if presence, pollDelayMaxMs > presenceTtlMs / 3 {
+            remarks.append(
+                (
+                    .doubtfulValue, "presenceTtlMs",
+                    "\"presenceTtlMs\" (\(presenceTtlMs)) is less than three times \"pollDelayMaxMs\" (\(pollDelayMaxMs)): "
+                        + "a client that polls may seem to be away between two polls."
+                ))
         }
         if redisStreamPrefix.isEmpty {
             remarks.append(

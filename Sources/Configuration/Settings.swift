@@ -165,8 +165,12 @@ public struct Settings: Sendable, Equatable {
     public var maxPollWaitMs = 30_000
     /// The shortest pause between two polls that is recommended to clients, in milliseconds.
     public var pollDelayMinMs = 500
-    /// The longest; not below ``pollDelayMinMs``.
+    /// The longest; below ``pollDelayMinMs``, that counts.
     public var pollDelayMaxMs = 5000
+    /// Keep in Redis which channels somebody is there for.
+    public var presence = false
+    /// How long that is kept after the last time it was seen, in milliseconds.
+    public var presenceTtlMs = 30_000
     /// The longest event that is taken by `POST /api/publish`, in bytes.
     public var maxPublishBytes = 1 << 20
     /// The most events at once that are on their way from a client to Redis.

@@ -10,6 +10,10 @@ package final class ChannelMembers {
     /// How many are WebSockets with compression.
     private var compressedCount: Int32 = 0
     private var pollCount: Int32 = 0
+    /// ``Presence`` has it on its wheel.
+    var isPresent = false
+    /// It was polled since ``Presence`` looked at it last.
+    var wasPolled = false
     /// This channel's events among those that are being delivered: their first and last place in ``Arrivals``; -1: none.
     var firstArrival: Int32 = -1
     var lastArrival: Int32 = -1

@@ -62,6 +62,7 @@ extension Connection {
         if head.hasPath("/events") { return answerEvents(head) }
         if head.hasPath("/api/v1/async_event/") || head.hasPath("/api/v1/async_event") { return answerPoll(head) }
         if head.hasPath("/api/publish") { return answerPublish(head) }
+        if head.hasPath("/api/presence"), loop.context.settings.presence { return answerPresence(head) }
         if answerClientFile(head) { return }
         answerMonitor(head)
     }

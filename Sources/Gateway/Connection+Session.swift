@@ -114,6 +114,7 @@ extension Connection {
         subscriber.givenRequestID = loop.givenRequestID
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
+        loop.presence?.arrived(subscriber.members, isPoll: encoding == .poll)
         loop.countSession(encoding)
         loop.logger.debug(
             "opened \(encoding.article)",

@@ -42,6 +42,8 @@ final class GatewayLoop {
     private(set) lazy var writer = RedisWriter(loop: self)
     private(set) lazy var publisher = Publisher(loop: self)
     let publishSlots: PublishSlots
+    /// Nil unless the settings say `presence`.
+    private(set) lazy var presence = makePresence()
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
     /// The reader of the global stream, on the one loop that has it.
@@ -145,6 +147,13 @@ final class GatewayLoop {
         statsD.finish()
     }
 
+    private func makePresence() -> Presence? {
+        guard context.settings.presence else { return nil }
+        let presence = Presence(loop: self, milliseconds: context.settings.presenceTtlMs)
+        writer.whenBack = { [weak presence] in presence?.redisIsBack() }
+        return presence
+    }
+
     // MARK: Messages
 
     func receive(_ message: LoopMessage) {
@@ -196,6 +205,7 @@ final class GatewayLoop {
     func snapshot() -> Snapshot {
         counters.channels = channels.count
         counters.replaysWaiting = replayer.waitingCount
+        counters.channelsPresent = presence?.count ?? 0
         counters.historyBytes = log.footprint
         let oldest = log.oldestID.map { Int(clamping: $0.milliseconds) } ?? .max
         counters.historyOldestAgeMilliseconds = max(Int(WallClock.nowMilliseconds()) - oldest, 0)

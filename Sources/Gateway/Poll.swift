@@ -81,7 +81,7 @@ struct PollDelay: Equatable, Sendable {
     func milliseconds(since last: StreamID, nowMilliseconds: Int64) -> Int {
         let now = UInt64(max(nowMilliseconds, 0))
         guard last > .zero, last.milliseconds < now else { return least }
-        return min(max(Int(clamping: (now - last.milliseconds) / Self.share), least), most)
+        return max(min(Int(clamping: (now - last.milliseconds) / Self.share), most), least)
     }
 }
 

@@ -26,6 +26,8 @@ enum RequestRefusal: Equatable, Error {
     case malformedWait
     /// What a poll asks for has to be read from Redis, which does not answer.
     case historyUnavailable
+    /// Redis does not say whether anybody is there.
+    case presenceUnavailable
     /// An event that was to be published.
     case publish(PublishRefusal)
     case notFound
@@ -76,7 +78,7 @@ enum RequestRefusal: Equatable, Error {
             Response(.notAcceptable, text: explanation)
         case .malformedLastID, .malformedWait:
             Response(.badRequest, text: explanation)
-        case .historyUnavailable:
+        case .historyUnavailable, .presenceUnavailable:
             Response(
                 .serviceUnavailable, text: explanation,
                 fields: [.init("Retry-After", "2"), .init("Cache-Control", "no-store")])
@@ -120,7 +122,7 @@ enum RequestRefusal: Equatable, Error {
         case .tooManyFromAddress: "too_many_from_address"
         case .notAcceptable: "not_acceptable"
         case .malformedLastID, .malformedWait: "bad_request"
-        case .historyUnavailable, .publish, .notFound, .wrongMethod: nil
+        case .historyUnavailable, .presenceUnavailable, .publish, .notFound, .wrongMethod: nil
         case .plainHTTP: "plain_http"
         }
     }
@@ -160,6 +162,7 @@ enum RequestRefusal: Equatable, Error {
         case .malformedLastID: "The last_id is no ID, which would be <milliseconds>-<sequence>."
         case .malformedWait: "The wait is no number of seconds, such as 25 or 0.5."
         case .historyUnavailable: "Redis, which has what comes after this last_id, does not answer; ask again."
+        case .presenceUnavailable: "Redis does not answer, and nobody else knows who is there; ask again."
         case .publish(let refusal): refusal.reason
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
@@ -173,7 +176,7 @@ enum RequestRefusal: Equatable, Error {
         case .origin, .tooManyConnections, .tooManyFromAddress, .publish(.tooMany): true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
             .starting, .draining, .tooManyOnChannel, .notAcceptable, .malformedLastID, .malformedWait,
-            .historyUnavailable, .publish, .notFound, .wrongMethod, .plainHTTP:
+            .historyUnavailable, .presenceUnavailable, .publish, .notFound, .wrongMethod, .plainHTTP:
             false
         }
     }

@@ -9,6 +9,13 @@ extension Figure {
         },
         .gauge("channels", "Channels with a connection, counted once per event loop that has one.") { $0.channels },
         .gauge(
+            "channels_present",
+            "Channels that Redis is told of that somebody is there, counted once per event loop; 0 without presence."
+        ) { $0.channelsPresent },
+        .counter("presence_writes", "Times that Redis was told of a channel that somebody is there.") {
+            $0.presenceWrites
+        },
+        .gauge(
             "sockets_blocked",
             "Sockets that take no more for now: their clients read more slowly than they are sent to."
         ) {

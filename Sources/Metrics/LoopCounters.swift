@@ -18,6 +18,10 @@ public struct LoopCounters: Sendable, Equatable {
     public var pollsAbandoned = 0
     /// Channels with at least one connection on this loop.
     public var channels = 0
+    /// Channels that Redis is told of that somebody is there.
+    public var channelsPresent = 0
+    /// Times that Redis was told so of a channel.
+    public var presenceWrites = 0
     /// Sockets that take no more for now.
     public var socketsBlocked = 0
     /// Connections that wait for what Redis has of the events they missed.

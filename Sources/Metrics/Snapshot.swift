@@ -33,6 +33,8 @@ public struct Snapshot: Sendable, Equatable {
         figures.pollsUnavailable += other.pollsUnavailable
         figures.pollsAbandoned += other.pollsAbandoned
         figures.channels += other.channels
+        figures.channelsPresent += other.channelsPresent
+        figures.presenceWrites += other.presenceWrites
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
         figures.eventsRead += other.eventsRead

@@ -151,6 +151,8 @@ struct PollingOptions: SettingsOptions {
 }
 
 struct PublishingOptions: SettingsOptions {
+    @Option(key: "presence") var presence: Override?
+    @Option(key: "presenceTtlMs") var presenceTtlMs: Override?
     @Option(key: "maxPublishBytes") var maxBytes: Override?
     @Option(key: "maxPublishesInFlight") var maxInFlight: Override?
     @Option(key: "idempotencyKeyMs") var idempotencyKeyMs: Override?
@@ -165,7 +167,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
     @OptionGroup(title: "Polling") var polling: PollingOptions
-    @OptionGroup(title: "Publishing over HTTP") var publishing: PublishingOptions
+    @OptionGroup(title: "Publishing and presence") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
     @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions

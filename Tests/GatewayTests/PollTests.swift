@@ -334,6 +334,7 @@ struct PollTests {
             ])
         #expect(delay.milliseconds(since: .zero, nowMilliseconds: 1_700_000_000_000) == 500)
         #expect(delay.milliseconds(since: .max, nowMilliseconds: 1_700_000_000_000) == 500)
+        #expect(PollDelay(least: 500, most: 7).milliseconds(since: .zero.successor, nowMilliseconds: 10_000_000) == 500)
         #expect(PollDelay(least: 0, most: 0).milliseconds(since: .zero, nowMilliseconds: 1) == 0)
     }
 

@@ -20,6 +20,8 @@ struct FigureTests {
         counters.pollsEmpty = 37
         counters.pollsUnavailable = 38
         counters.pollsAbandoned = 39
+        counters.channelsPresent = 40
+        counters.presenceWrites = 41
         counters.publishesAdded = 30
         counters.publishesRepeated = 31
         counters.publishesRefused = 32
@@ -64,7 +66,8 @@ struct FigureTests {
             text(distinctCounters().snapshot()) == [
                 "sluice_connections{transport=websocket} 1", "sluice_connections{transport=sse} 2",
                 "sluice_connections{transport=poll} 35",
-                "sluice_channels 3", "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
+                "sluice_channels 3", "sluice_channels_present 40", "sluice_presence_writes_total 41",
+                "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
                 "sluice_events_read_total 4", "sluice_events_skipped_total 5",
                 "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
