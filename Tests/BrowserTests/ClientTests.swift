@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Gateway
 import Metrics
 import TestSupport
 import Testing
@@ -259,6 +260,27 @@ extension BrowserTests {
             try scene.expect(ids)
         }
 
+        @Test(
+            "a gateway that is drained hands its pages over to the next one",
+            arguments: ["websocket", "sse", "polling"])
+        func drain(transport: String) throws {
+            let scene = try Scene { $0.drainMs = 100 }
+            try scene.start("transports: ['\(transport)']")
+            try scene.connected(by: transport)
+            var ids = try scene.publish(3)
+            try scene.expect(ids)
+            let next = try TestGateway.quiet(scene.redis).open()
+            scene.proxy.lead(to: next.port)
+            scene.gateway.gateway.drain()
+            ids += try scene.publish(3)
+            try scene.expect(ids)
+            try scene.connected(by: transport)
+            scene.gateway.gateway.wait()
+            ids += try scene.publish(3)
+            try scene.expect(ids)
+            #expect(try scene.faults() == [])
+        }
+
         @Test("it is a module too, also for pages of another origin")
         func module() throws {
             let scene = try Scene()
@@ -279,17 +301,5 @@ extension BrowserTests {
             #expect(other.requests(.eventStream).count == 1)
             #expect(try scene.faults() == [])
         }
-    }
-}
-
-extension Scene {
-    /// As if the user looked at another tab.
-    func setHidden(_ isHidden: Bool) throws {
-        try page.run(
-            """
-            Object.defineProperty(document, "hidden", { configurable: true, get: () => \(isHidden) });
-            Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "\(isHidden ? "hidden" : "visible")" });
-            document.dispatchEvent(new Event("visibilitychange")); 0
-            """)
     }
 }

@@ -235,6 +235,23 @@ extension BrowserTests {
             #expect(try page.text("document.body.innerText").contains("The console wants a token"))
         }
 
+        @Test("what sluice dev prints opens it with one click")
+        func dev() throws {
+            let dev = try SluiceProcess(["dev", "--port", "\(freePort())"])
+            try eventually("dev prints what to try") { dev.standardOutput.contains("Ctrl-C") }
+            let address = try #require(dev.standardOutput.firstMatch(of: /http:\S+\/console\?token=\S+/)).0
+            let page = try Page(browser())
+            try page.open(String(address))
+            for id in ["websocket", "sse"] { try page.wait(Console.state(id, "connected")) }
+            try page.click("#publish .primary")
+            for id in ["websocket", "sse"] {
+                try page.wait("document.querySelectorAll('#\(id) .events li').length === 1")
+            }
+            #expect(try page.errors() == [])
+            dev.kill(SIGTERM)
+            #expect(try dev.exitStatus() == 0)
+        }
+
         @Test("when its token expires it says so")
         func expiry() throws {
             let redis = try RedisProcess()

@@ -31,22 +31,24 @@ final class CuttingProxy: Sendable {
         var cutsAll = false
         var isStopped = false
         var requests: [(way: Way, head: String)] = []
+        var gateway: UInt16
     }
 
     let port: UInt16
-    private let orders = Mutex(Orders())
+    private let orders: Mutex<Orders>
 
     /// - Parameter gateway: its port on 127.0.0.1.
     init(_ gateway: UInt16) throws {
         let (listener, port) = try ProxyRelay.listen()
         self.port = port
+        orders = Mutex(Orders(gateway: gateway))
         _ = Background { [weak self] _ in
-            var relay = ProxyRelay(listener: listener, gateway: gateway)
+            var relay = ProxyRelay(listener: listener)
             defer { relay.closeAll() }
             while let proxy = self {
                 let (orders, isStopped) = proxy.take()
                 if isStopped { break }
-                let requests = relay.turn(orders.treatments, cutsAll: orders.cutsAll)
+                let requests = relay.turn(orders.treatments, gateway: orders.gateway, cutsAll: orders.cutsAll)
                 if !requests.isEmpty { proxy.orders.withLock { $0.requests += requests } }
             }
         }
@@ -74,6 +76,9 @@ final class CuttingProxy: Sendable {
     /// Cuts all connections; new ones are served.
     func cut() { orders.withLock { $0.cutsAll = true } }
 
+    /// New connections go to another gateway; open ones stay.
+    func lead(to gateway: UInt16) { orders.withLock { $0.gateway = gateway } }
+
     func stop() { orders.withLock { $0.isStopped = true } }
 
     /// The heads of the requests that came so far.
@@ -97,14 +102,10 @@ struct ProxyRelay {
     }
 
     private let listener: Int32
-    private let gateway: UInt16
     private var pairs: [Pair] = []
     private var chunk = [UInt8](repeating: 0, count: 65536)
 
-    init(listener: Int32, gateway: UInt16) {
-        self.listener = listener
-        self.gateway = gateway
-    }
+    init(listener: Int32) { self.listener = listener }
 
     /// A socket that listens on a free port of 127.0.0.1.
     static func listen() throws -> (descriptor: Int32, port: UInt16) {
@@ -130,7 +131,7 @@ struct ProxyRelay {
 
     /// Waits a moment for bytes and passes them on, or not. Returns the requests that came.
     mutating func turn(
-        _ treatments: [CuttingProxy.Way: CuttingProxy.Treatment], cutsAll: Bool
+        _ treatments: [CuttingProxy.Way: CuttingProxy.Treatment], gateway: UInt16, cutsAll: Bool
     ) -> [(way: CuttingProxy.Way, head: String)] {
         if cutsAll {
             for pair in pairs { pair.close() }
@@ -152,11 +153,11 @@ struct ProxyRelay {
         }
         for pair in pairs where pair.isOver { pair.close() }
         pairs.removeAll(where: \.isOver)
-        if requests[0].revents != 0 { accept() }
+        if requests[0].revents != 0 { accept(gateway) }
         return heads
     }
 
-    private mutating func accept() {
+    private mutating func accept(_ gateway: UInt16) {
         let client = Glibc.accept(listener, nil, nil)
         guard client >= 0 else { return }
         var one: Int32 = 1

@@ -8,6 +8,7 @@ final class Scene {
     let gateway: TestGateway
     let proxy: CuttingProxy
     let page: Page
+    private var otherTab: Page?
 
     /// - Parameter expiresAt: of the page's token, in seconds since 1970.
     init(expiresAt: Int64? = nil, _ configure: (inout Settings) -> Void = { _ in }) throws {
@@ -101,6 +102,18 @@ final class Scene {
         let doubled = Set(got.filter { id in got.count { $0 == id } > 1 }).sorted()
         return
             "lost \(lost.prefix(5)), doubled \(doubled.prefix(5)), told \((try? page.text("JSON.stringify(told)")) ?? "")"
+    }
+
+    /// The user looks at another tab, or comes back to this one.
+    func setHidden(_ isHidden: Bool) throws {
+        if isHidden {
+            let other = try otherTab ?? Page(browser(), sharingProfileOf: page)
+            otherTab = other
+            try other.call("Page.bringToFront")
+        } else {
+            try page.call("Page.bringToFront")
+        }
+        try page.wait("document.hidden === \(isHidden)")
     }
 
     /// Exceptions and violations of policies; that requests fail is part of these tests.
