@@ -43,6 +43,9 @@ let package = Package(
         .target(name: "JSONWebToken", dependencies: ["COpenSSL", "Locks"], swiftSettings: settings),
         .target(name: "Metrics", swiftSettings: settings),
         .target(name: "Configuration", swiftSettings: settings),
+        // The files for browsers, as they are in the repository, and what they are served as.
+        .target(name: "CBrowserFiles", exclude: ["files"]),
+        .target(name: "BrowserFiles", dependencies: ["CBrowserFiles", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "EventLog", dependencies: [.product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: settings),
@@ -54,8 +57,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "Metrics",
-                "Configuration",
-                "EventLog", "RedisStreams", "Locks",
+                "Configuration", "BrowserFiles", "EventLog", "RedisStreams", "Locks",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ], swiftSettings: settings),
@@ -147,6 +149,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "sluice", "EventLoop", "ServerSentEvents"],
+            swiftSettings: settings),
+        // What browsers do: the client and the console's page in Chromium.
+        .testTarget(
+            name: "BrowserTests",
+            dependencies: ["TestSupport", "Gateway", "Configuration", "JSONWebToken", "Locks", "Metrics", "sluice"],
             swiftSettings: settings),
         // Real processes under real faults: DESIGN part 2 as a whole.
         .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice", "Locks"], swiftSettings: settings),

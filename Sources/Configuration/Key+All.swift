@@ -49,6 +49,11 @@ extension Key {
             "metricsPort", .port(\.metricsPort, 0...65_535),
             "TCP port for /metrics alone (with /health and /ready), without TLS; 0: /metrics is on the main port"),
 
+        Key(
+            "console", .boolean(\.console),
+            "Serve /console, a page to try and watch the gateway by, to who has a token; it shows the figures of /metrics"
+        ),
+
         Key("statsd.host", .string(\.statsd.host), "Where StatsD lines go (UDP); nobody need listen there"),
         Key("statsd.port", .port(\.statsd.port, 1...65_535), "UDP port of StatsD"),
         Key("statsd.globalTags", .strings(\.statsd.globalTags), "Tags for every StatsD line, such as env:prod"),
@@ -162,6 +167,19 @@ extension Key {
         Key(
             "maxClientMessageBytes", .integer(\.maxClientMessageBytes, 1...16_777_216),
             "The longest WebSocket message taken from a client"),
+        Key(
+            "maxPollWaitMs", .integer(\.maxPollWaitMs, 0...600_000),
+            "The longest that a poll may wait for events; a longer wait is cut to it"),
+        Key(
+            "pollDelayMinMs", .integer(\.pollDelayMinMs, 0...dayMs),
+            "The shortest pause between two polls that answers recommend (poll_delay)"),
+        Key("pollDelayMaxMs", .integer(\.pollDelayMaxMs, 0...dayMs), "The longest"),
+        Key(
+            "presence", .boolean(\.presence),
+            "Keep <prefix>presence:<channel> in Redis while somebody is there, so that workers can look"),
+        Key(
+            "presenceTtlMs", .integer(\.presenceTtlMs, 1000...dayMs),
+            "How long that key stays when nobody is there any more; it is set anew three times in that time"),
         Key(
             "maxPublishBytes", .integer(\.maxPublishBytes, 1...16_777_216),
             "The longest event that POST /api/publish takes"),

@@ -61,6 +61,21 @@ extension Settings {
                     ))
             }
         }
+        if pollDelayMaxMs < pollDelayMinMs {
+            remarks.append(
+                (
+                    .doubtfulValue, "pollDelayMaxMs",
+                    "\"pollDelayMaxMs\" (\(pollDelayMaxMs)) is below \"pollDelayMinMs\" (\(pollDelayMinMs)): the latter counts."
+                ))
+        }
+        if presence, pollDelayMaxMs > presenceTtlMs / 3 {
+            remarks.append(
+                (
+                    .doubtfulValue, "presenceTtlMs",
+                    "\"presenceTtlMs\" (\(presenceTtlMs)) is less than three times \"pollDelayMaxMs\" (\(pollDelayMaxMs)): "
+                        + "a client that polls may seem to be away between two polls."
+                ))
+        }
         if redisStreamPrefix.isEmpty {
             remarks.append(
                 (

@@ -97,6 +97,9 @@ public struct Settings: Sendable, Equatable {
     /// TCP port for `/metrics` alone; 0: it is on ``port``. Never the same as ``port``.
     public var metricsPort: UInt16 = 0
 
+    /// Serve the page for trying and watching the gateway at `/console`.
+    public var console = false
+
     /// StatsD.
     public var statsd = StatsD()
 
@@ -158,6 +161,16 @@ public struct Settings: Sendable, Equatable {
     public var maxRequestHeadBytes = 16_384
     /// The longest WebSocket message taken from a client, in bytes.
     public var maxClientMessageBytes = 4096
+    /// The longest that a poll may wait for events, in milliseconds.
+    public var maxPollWaitMs = 30_000
+    /// The shortest pause between two polls that is recommended to clients, in milliseconds.
+    public var pollDelayMinMs = 500
+    /// The longest; below ``pollDelayMinMs``, that counts.
+    public var pollDelayMaxMs = 5000
+    /// Keep in Redis which channels somebody is there for.
+    public var presence = false
+    /// How long that is kept after the last time it was seen, in milliseconds.
+    public var presenceTtlMs = 30_000
     /// The longest event that is taken by `POST /api/publish`, in bytes.
     public var maxPublishBytes = 1 << 20
     /// The most events at once that are on their way from a client to Redis.

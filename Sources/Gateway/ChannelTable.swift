@@ -6,9 +6,14 @@ package final class ChannelMembers {
     /// In no order; each subscriber knows its place, so that leaving costs the same for one tab and for ten thousand.
     private(set) var subscribers: [Subscriber] = []
     /// How many of them are event streams.
-    private var eventStreamCount = 0
+    private var eventStreamCount: Int32 = 0
     /// How many are WebSockets with compression.
-    private var compressedCount = 0
+    private var compressedCount: Int32 = 0
+    private var pollCount: Int32 = 0
+    /// ``Presence`` has it on its wheel.
+    var isPresent = false
+    /// It was polled since ``Presence`` looked at it last.
+    var wasPolled = false
     /// This channel's events among those that are being delivered: their first and last place in ``Arrivals``; -1: none.
     var firstArrival: Int32 = -1
     var lastArrival: Int32 = -1
@@ -33,17 +38,19 @@ package final class ChannelMembers {
 
     func has(_ encoding: Encoding) -> Bool {
         switch encoding {
-        case .webSocket: eventStreamCount + compressedCount < subscribers.count
+        case .webSocket: Int(eventStreamCount &+ compressedCount &+ pollCount) < subscribers.count
         case .compressedWebSocket: compressedCount > 0
         case .eventStream: eventStreamCount > 0
+        case .poll: pollCount > 0
         }
     }
 
-    private func count(_ encoding: Encoding, _ change: Int) {
+    private func count(_ encoding: Encoding, _ change: Int32) {
         switch encoding {
         case .webSocket: break
         case .compressedWebSocket: compressedCount += change
         case .eventStream: eventStreamCount += change
+        case .poll: pollCount += change
         }
     }
 

@@ -15,6 +15,8 @@ enum CloseReason: Equatable {
     case drain
     /// The token has expired.
     case expired
+    /// A poll has its answer.
+    case answered
     /// It is as old as `maxConnectionAgeMs` allows.
     case age
     /// A WebSocket's peer broke the protocol.
@@ -28,7 +30,7 @@ enum CloseReason: Equatable {
     /// is nobody to tell.
     var closeFrame: (code: CloseCode, text: String)? {
         switch self {
-        case .client, .timeout, .failed: nil
+        case .client, .timeout, .failed, .answered: nil
         case .slow: (.tryAgainLater, "events you have not read are no longer held; reconnect without last_id")
         case .drain: (.goingAway, "the gateway is restarting; reconnect with your last id")
         case .expired: (.tokenExpired, "the token has expired; get a new one and reconnect")
@@ -39,9 +41,16 @@ enum CloseReason: Equatable {
         }
     }
 
-    /// What counts it.
-    var counter: WritableKeyPath<LoopCounters, Int> {
-        switch self {
+    /// What counts it; nil for a poll that is answered, which counts by its answer.
+    func counter(_ encoding: Encoding) -> WritableKeyPath<LoopCounters, Int>? {
+        if encoding == .poll {
+            switch self {
+            case .client, .timeout, .failed: return \.pollsAbandoned
+            case .slow, .drain, .expired, .answered, .age, .violation, .uninvited: return nil
+            }
+        }
+        return switch self {
+        case .answered: nil
         case .client: \.closedByClient
         case .timeout: \.closedByTimeout
         case .slow: \.closedAsSlow
@@ -61,6 +70,7 @@ enum CloseReason: Equatable {
             "the client read too slowly; events it has not had are gone from memory and from its channel's stream"
         case .drain: "the gateway is draining"
         case .expired: "the client's token has expired"
+        case .answered: "the poll was answered"
         case .age: "the connection has reached the age of maxConnectionAgeMs"
         case .violation(let violation): "the client broke the WebSocket protocol: \(violation.reason)"
         case .uninvited: "the client went on sending behind its request for an event stream"

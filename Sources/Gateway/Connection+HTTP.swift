@@ -61,9 +61,18 @@ extension Connection {
         loop.givenRequestID = RequestID.given(head.first("x-request-id"))
         defer { loop.givenRequestID = nil }
         guard port == .main else { return answerMonitor(head) }
+        if loop.context.settings.console, let below = head.below(Self.consolePath) { return answerConsole(below) }
+        route(head)
+    }
+
+    /// To who answers what lies at the path.
+    func route(_ head: RequestHead) {
         if head.listContains("upgrade", "websocket") { return upgrade(head) }
         if head.hasPath("/events") { return answerEvents(head) }
+        if head.hasPath("/api/v1/async_event/") || head.hasPath("/api/v1/async_event") { return answerPoll(head) }
         if head.hasPath("/api/publish") { return answerPublish(head) }
+        if head.hasPath("/api/presence"), loop.context.settings.presence { return answerPresence(head) }
+        if answerClientFile(head) { return }
         answerMonitor(head)
     }
 
@@ -133,10 +142,11 @@ extension Connection {
         if let refusal = takePlace(admitted.channel) { return refuse(refusal) }
         let liveness = Liveness(
             now: loop.now, limits: loop.context.liveness, phase: Double.random(in: 0..<1, using: &loop.jitter))
+        let resume = resumePoint(head)
         open(
             admitted, compression == nil ? .webSocket : .compressedWebSocket, .webSocket(liveness),
-            answer: Handshake.response(accept: accept, extensions: compression), resume: resumePoint(head),
-            tellsGaps: wantsGaps(head))
+            answer: Handshake.response(accept: accept, extensions: compression) + positionNotice(head, resume),
+            resume: resume, tellsGaps: wantsGaps(head))
     }
 
     /// What log lines about this connection carry.

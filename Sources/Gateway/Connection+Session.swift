@@ -5,6 +5,7 @@ import HTTP1
 import JSONWebToken
 import Logging
 import Metrics
+import WebSocket
 
 /// How a request becomes a session, whatever is spoken on it: who may come in, and from where on it is owed events.
 extension Connection {
@@ -77,10 +78,34 @@ extension Connection {
     /// Whether the client asked to be told of gaps.
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
+    /// Where a client stands that brought no ID: told at once, so that one that is cut off before its first event misses
+    /// nothing. Nil where there is nothing to tell.
+    ///
+    /// The end of the millisecond before the last event that was read. An event's own ID would do as well but for this: it
+    /// may be the ID of an entry of the client's channel too, and would then be taken for that.
+    func startingID(_ resume: ResumePoint?) -> StreamID? {
+        switch resume {
+        case .claimed: return nil
+        case .settled(let id, _): return id
+        case nil:
+            let read = loop.log.lastID.milliseconds
+            return read > 0 ? StreamID(milliseconds: read, sequence: 0).predecessor : nil
+        }
+    }
+
+    /// The same for a WebSocket whose client asks for it (`?position=1`), as a frame in front of all events: `{"id": "<ID>", "position":
+    /// true}`. Superset's front end does not ask: it would take it for an event.
+    func positionNotice(_ head: RequestHead, _ resume: ResumePoint?) -> [UInt8] {
+        guard head.queryParameter("position") == Array("1".utf8), let id = startingID(resume) else { return [] }
+        return Array("{\"id\": \"\(id)\", \"position\": true}".utf8).withUnsafeBytes {
+            Frame.encode(.text, payload: $0)
+        }
+    }
+
     /// Begins the session: answers, and sends what it is owed.
     func open(
         _ admitted: Admitted, _ encoding: Encoding, _ session: Session, answer: [UInt8], resume: ResumePoint?,
-        tellsGaps: Bool
+        tellsGaps: Bool, poll: Poll? = nil
     ) {
         phase = .open
         let subscriber = Subscriber(
@@ -89,13 +114,21 @@ extension Connection {
         subscriber.givenRequestID = loop.givenRequestID
         self.subscriber = subscriber
         subscriber.members.add(subscriber)
+        loop.presence?.arrived(subscriber.members, isPoll: encoding == .poll)
         loop.countSession(encoding)
         loop.logger.debug(
             "opened \(encoding.article)",
             metadata: metadata([
                 "channel": "\(printable(admitted.channel.name))", "resume": "\(resume.map { "\($0.id)" } ?? "now")",
             ]))
-        subscriber.missedThrough = loop.log.lastNumber
+        if let poll {
+            subscriber.poll = poll
+            // Who brings no ID asks for what there is, and misses nothing by what there is not.
+            if poll.after == .zero { subscriber.gapKnownThrough = .max }
+        } else {
+            // What polls are given is no replay: they are given nothing else.
+            subscriber.missedThrough = loop.log.lastNumber
+        }
         switch resume {
         case nil:
             subscriber.position = .live
@@ -130,12 +163,17 @@ extension Connection {
     // MARK: Deadlines
 
     func checkSession(_ now: MonotonicTime) {
-        guard let subscriber else { return }
+        // Of the console's figures: its token has expired.
+        guard let subscriber else {
+            loop.figureStreams.remove(self)
+            return finishAfterFlush()
+        }
         if subscriber.lifetime.end <= now { return end(subscriber.lifetime.reason) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {
         case .webSocket(let liveness): checkLiveness(liveness, subscriber, now)
         case .eventStream(let heartbeat): beat(heartbeat, subscriber, now)
+        case .poll(let until): checkPoll(subscriber, until: until, now)
         }
         if phase == .open { setDeadline(nextSessionDeadline(subscriber)) }
     }
@@ -160,6 +198,7 @@ extension Encoding {
         case .webSocket: "a WebSocket"
         case .compressedWebSocket: "a WebSocket with compression"
         case .eventStream: "an event stream"
+        case .poll: "a poll"
         }
     }
 }

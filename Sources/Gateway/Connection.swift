@@ -37,6 +37,13 @@ final class Connection: ReadinessHandler {
         }
     }
 
+    /// What it is there for, once a request has said so.
+    private enum Purpose {
+        case unknown
+        case session(Subscriber)
+        case publication(PublishRequest)
+    }
+
     // In an order that leaves no gaps: there may be very many of them. `IdleMemoryTests` counts the bytes.
 
     /// Unchecked, since it is asked for at every step. Sound: only its loop's table and its loop's epoll hold a connection,
@@ -46,10 +53,8 @@ final class Connection: ReadinessHandler {
     var output = PendingOutput()
     /// A head that has not arrived whole, or requests that were put aside; nil otherwise.
     var partialHead: PartialHead?
-    var subscriber: Subscriber?
+    private var purpose = Purpose.unknown
     var registration = Registration.void
-    /// An event that it is publishing; nil otherwise.
-    var publishing: PublishRequest?
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
     var phase = Phase.http
@@ -68,6 +73,21 @@ final class Connection: ReadinessHandler {
     let port: Port
     /// What was written so far, for the log.
     private(set) var traffic = Traffic()
+
+    var subscriber: Subscriber? {
+        get { if case .session(let subscriber) = purpose { subscriber } else { nil } }
+        set {
+            if let newValue { purpose = .session(newValue) } else if subscriber != nil { purpose = .unknown }
+        }
+    }
+
+    /// An event that it is publishing; nil otherwise.
+    var publishing: PublishRequest? {
+        get { if case .publication(let request) = purpose { request } else { nil } }
+        set {
+            if let newValue { purpose = .publication(newValue) } else if publishing != nil { purpose = .unknown }
+        }
+    }
 
     /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
     /// network, short enough that a peer who does not bother holds nothing.
@@ -116,6 +136,7 @@ final class Connection: ReadinessHandler {
     /// Writes what is queued and the events of the gather, which is in this session's encoding.
     func write(_ gather: Gather) -> SendOutcome {
         guard canSend else { return .blocked(started: 0, bytes: 0) }
+        if gather.encoding == .poll { return collect(gather) }
         let outcome =
             output.isEmpty
             ? gather.slices.withUnsafeBufferPointer { stream.write(gathering: $0) } : writeBehindQueue(gather)
@@ -142,6 +163,9 @@ final class Connection: ReadinessHandler {
             return .closed
         }
     }
+
+    /// Counts events of which the socket is not told one by one.
+    func noteEvents(_ count: Int) { traffic.add(bytes: 0, events: count) }
 
     /// Writes the gather together with what waits before it: an answer and the first events leave as one.
     /// - Returns: what became of the gather.
@@ -242,7 +266,6 @@ final class Connection: ReadinessHandler {
             isAwaitingWritable = awaitingWritable
             loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
         }
-        // A peer that asks without reading the answers is not read from until it does.
         isReadingPaused = isQueued || isAnswerOutstanding
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
@@ -250,7 +273,10 @@ final class Connection: ReadinessHandler {
         loop.events.modify(registration, interest: interest)
     }
 
-    private var isAnswerOutstanding: Bool { (isAwaitingWritable || isAwaitingAnswer) && phase == .http }
+    /// A peer that asks without reading the answers is not read from until it does, nor one that asks behind a poll.
+    private var isAnswerOutstanding: Bool {
+        phase == .http ? isAwaitingWritable || isAwaitingAnswer : partialHead != nil
+    }
 
     /// Until the next answer is out.
     func pauseReading() { updateInterest(awaitingWritable: isAwaitingWritable) }
@@ -347,6 +373,7 @@ final class Connection: ReadinessHandler {
         switch subscriber.encoding {
         case .webSocket, .compressedWebSocket: receiveFrames(bytes, subscriber)
         case .eventStream: receiveUninvited(bytes.count, subscriber)
+        case .poll: receiveBehindPoll(bytes)
         }
     }
 
@@ -355,6 +382,8 @@ final class Connection: ReadinessHandler {
     /// Ends the connection for a reason: by the book where the peer can still be told, else at once.
     func end(_ reason: CloseReason) {
         switch phase {
+        case .open where subscriber?.encoding == .poll:
+            endPoll(reason)
         case .open:
             loop.leave(self, reason)
             guard let frame = reason.closeFrame, let subscriber else { return close() }
@@ -366,6 +395,8 @@ final class Connection: ReadinessHandler {
                 if case .violation = reason { finishAfterFlush() }
             case .eventStream:
                 endEventStream(reason, frame.text)
+            case .poll:
+                break
             }
         case .http, .closing, .lingering:
             close()

@@ -168,6 +168,7 @@ extension GatewayLoop {
                     subscriber.isReplayCounted = false
                     subscriber.isCrossingBreak = false
                     subscriber.exceptions.prune(through: log.lastID)
+                    if subscriber.encoding == .poll { connection.pollIsUpToDate() }
                     return
                 }
                 let before = counters.deliveries
@@ -347,7 +348,8 @@ extension GatewayLoop {
     /// is owed, and its place may not be set.
     func tellGap(_ subscriber: Subscriber) {
         guard let id = subscriber.gaps.tell() else { return }
-        subscriber.connection.queue(GapNotices.notice(id, subscriber.encoding))
+        let notice = GapNotices.notice(id, subscriber.encoding)
+        if let poll = subscriber.poll { poll.appendNotice(notice) } else { subscriber.connection.queue(notice) }
     }
 }
 

@@ -8,11 +8,13 @@ package enum Encoding: CaseIterable {
     case compressedWebSocket
     /// Server-sent events (HTML, section 9.2).
     case eventStream
+    /// Collected for one answer in JSON.
+    case poll
 
     /// The most slices of a batch that one event takes.
     var slicesPerEvent: Int {
         switch self {
-        case .webSocket, .compressedWebSocket: 1
+        case .webSocket, .compressedWebSocket, .poll: 1
         case .eventStream: 2
         }
     }
@@ -24,15 +26,17 @@ extension Encoding {
         switch self {
         case .webSocket, .compressedWebSocket: counters.webSocketConnections += change
         case .eventStream: counters.serverSentEventsConnections += change
+        case .poll: counters.pollConnections += change
         }
     }
 
-    /// The StatsD count of connections. The Node server's name keeps its meaning; event streams, which that server does
-    /// not have, are counted beside it.
+    /// The StatsD count of connections. The Node server's name keeps its meaning; what that server does not have is counted
+    /// beside it.
     var connectedName: StaticString {
         switch self {
         case .webSocket, .compressedWebSocket: "ws_connected_client"
         case .eventStream: "sse_connected_client"
+        case .poll: "poll_connected_client"
         }
     }
 
@@ -41,6 +45,7 @@ extension Encoding {
         switch self {
         case .webSocket, .compressedWebSocket: "ws_client_send_error"
         case .eventStream: "sse_client_send_error"
+        case .poll: "poll_client_send_error"
         }
     }
 }

@@ -44,6 +44,8 @@ enum GapNotices: Equatable {
         switch encoding {
         case .webSocket, .compressedWebSocket:
             return Array(text.utf8).withUnsafeBytes { Frame.encode(.text, payload: $0) }
+        case .poll:
+            return Array(text.utf8)
         case .eventStream:
             return EventStreamText.event(name: "gap", id: "\(id)", data: text)
         }

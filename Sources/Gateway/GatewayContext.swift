@@ -80,6 +80,10 @@ final class GatewayContext: Sendable {
     var beginsWithProxyHeader: Bool { settings.proxyProtocol }
     var skew: Int64 { Int64(settings.producerSkewMs) }
     var globalStream: [UInt8] { Array((settings.redisStreamPrefix + "full").utf8) }
+    /// What says that somebody is there for the channel.
+    func presenceKey(of channel: [UInt8]) -> [UInt8] {
+        Array((settings.redisStreamPrefix + "presence:").utf8) + channel
+    }
     func stream(of channel: [UInt8]) -> [UInt8] { Array(settings.redisStreamPrefix.utf8) + channel }
 }
 

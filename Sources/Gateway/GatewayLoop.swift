@@ -38,11 +38,14 @@ final class GatewayLoop {
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
     private(set) lazy var inputs = InputQueue(loop: self, .flood)
     private(set) lazy var handshakes = InputQueue(loop: self, .handshake)
+    private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     /// For what is written to Redis.
     private(set) lazy var writer = RedisWriter(loop: self)
     private(set) lazy var publisher = Publisher(loop: self)
     let publishSlots: PublishSlots
+    /// Nil unless the settings say `presence`.
+    private(set) lazy var presence = makePresence()
     private(set) lazy var statsD = StatsDSender(loop: self)
     private(set) lazy var deadlines = ConnectionDeadlines(loop: self)
     /// The reader of the global stream, on the one loop that has it.
@@ -146,6 +149,13 @@ final class GatewayLoop {
         statsD.finish()
     }
 
+    private func makePresence() -> Presence? {
+        guard context.settings.presence else { return nil }
+        let presence = Presence(loop: self, milliseconds: context.settings.presenceTtlMs)
+        writer.whenBack = { [weak presence] in presence?.redisIsBack() }
+        return presence
+    }
+
     // MARK: Messages
 
     func receive(_ message: LoopMessage) {
@@ -197,6 +207,7 @@ final class GatewayLoop {
     func snapshot() -> Snapshot {
         counters.channels = channels.count
         counters.replaysWaiting = replayer.waitingCount
+        counters.channelsPresent = presence?.count ?? 0
         counters.historyBytes = log.footprint
         let oldest = log.oldestID.map { Int(clamping: $0.milliseconds) } ?? .max
         counters.historyOldestAgeMilliseconds = max(Int(WallClock.nowMilliseconds()) - oldest, 0)
@@ -243,6 +254,7 @@ final class GatewayLoop {
         acceptor.descriptorWasFreed()
         metricsAcceptor?.descriptorWasFreed()
         if connection.subscriber != nil { sessionCount -= 1 }
+        if context.settings.console { figureStreams.remove(connection) }
         stopWhenDrained()
     }
 
@@ -253,13 +265,20 @@ final class GatewayLoop {
         statsD.count(encoding.connectedName)
     }
 
+    /// A poll has its answer, and its connection goes on without a session.
+    func pollHasEnded() {
+        sessionCount -= 1
+        // Not before the answer is out.
+        if availability == .draining { events.atEndOfTurn { [weak self] in self?.stopWhenDrained() } }
+    }
+
     /// Takes a connection out of its channel.
     func leave(_ connection: Connection, _ reason: CloseReason) {
         guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
         subscriber.hasLeft = true
         subscriber.members.remove(subscriber)
         subscriber.encoding.count(-1, in: &counters)
-        counters[keyPath: reason.counter] += 1
+        if let counter = reason.counter(subscriber.encoding) { counters[keyPath: counter] += 1 }
         context.limits.release(subscriber.channel)
         if case .slow = reason, let suppressed = slowWarnings.admit(now: now) {
             logger.warning(
@@ -325,12 +344,18 @@ final class GatewayLoop {
         guard availability != .draining else { return }
         availability = .draining
         var open: [Connection] = []
-        forEachConnection { if $0.phase == .open { open.append($0) } }
+        var polls: [Connection] = []
+        forEachConnection { connection in
+            guard connection.phase == .open else { return }
+            if connection.subscriber?.poll == nil { open.append(connection) } else { polls.append(connection) }
+        }
         let schedule = DrainSchedule(
             start: now, milliseconds: Int64(context.settings.drainMs), count: open.count)
         drainEnd = schedule.end
         logger.debug("telling the sockets of a loop to go", metadata: ["sockets": "\(open.count)"])
         for (index, connection) in open.enumerated() { connection.drain(at: schedule.deadline(index)) }
+        // They will be asked again, wherever that is: there is no storm to spread.
+        for connection in polls { connection.end(.drain) }
         _ = events.schedule(at: schedule.end) { [unowned self] in events.stop() }
         stopWhenDrained()
     }

@@ -71,6 +71,10 @@ package struct Gather {
             appendMerging(prefix)
             append(data)
             length = prefix.count + data.count
+        case .poll:
+            let text = batch.text(index)
+            append(text)
+            length = text.count
         }
         if owners.last !== batch { owners.append(batch) }
         note(batch, index, length, owner: owners.count - 1, isReplay)
@@ -97,6 +101,11 @@ package struct Gather {
         } else {
             append(slice)
         }
+    }
+
+    /// Of a poll: the JSON of the event at this place.
+    func text(_ event: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: slices[event].iov_base, count: slices[event].iov_len)
     }
 
     /// What a socket is still to be sent of an event of which it has taken the beginning.
@@ -129,6 +138,9 @@ package struct Gather {
         let index = Int(events[event].index)
         let run = batch.frameAndStreamEnd(index)
         switch encoding {
+        case .poll:
+            // Whole events are collected.
+            return nil
         case .webSocket, .compressedWebSocket:
             let end = batch.frame(index).count
             return Remainder(

@@ -145,7 +145,7 @@ final class Publisher {
 
 extension ServerError {
     /// Another server, or the same one later, may take what this one has refused.
-    fileprivate var isAboutServer: Bool {
+    var isAboutServer: Bool {
         switch kind {
         case .authentication, .readOnly, .moved: true
         // Keys of a slot that is on its way between two nodes: these know it, and will be done with it.

@@ -135,20 +135,30 @@ final class RedisLane: RedisLinkUser {
         link.fail(complaint)
     }
 
-    func ask(_ question: RedisQuestion) {
-        question.lane = self
+    /// Asks them all in one go.
+    func ask(_ questions: [RedisQuestion]) {
+        guard !questions.isEmpty else { return }
+        for question in questions { question.lane = self }
         open()
-        guard link.isReady else { return waiting.append(question) }
-        asked.append(question)
-        question.wasSent = true
-        link.send(question.toSend, silence: Self.silenceMilliseconds)
+        guard link.isReady else { return waiting.append(contentsOf: questions) }
+        asked.append(contentsOf: questions)
+        for question in questions { question.wasSent = true }
+        link.send(silence: Self.silenceMilliseconds) { output in
+            for question in questions {
+                for command in question.toSend { output.append(contentsOf: command.bytes) }
+            }
+        }
     }
 
     // MARK: Link
 
     func linkIsReady() {
         // A connection that breaks while it is written to puts an end to them all.
-        while link.isReady, let question = waiting.popFirst() { ask(question) }
+        if link.isReady {
+            let waited = Array(waiting)
+            waiting.removeAll()
+            ask(waited)
+        }
         router.laneIsReady(self)
     }
 

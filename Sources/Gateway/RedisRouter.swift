@@ -45,7 +45,13 @@ final class RedisRouter {
     func ask(_ questions: [RedisQuestion]) {
         // All of them first: what is lost on the way is told once, and of all.
         pending.append(contentsOf: questions)
-        for question in questions where !question.isDropped { lane(for: question).ask(question) }
+        var rest = questions[...]
+        while let first = rest.first {
+            let lane = lane(for: first)
+            let run = rest.prefix { self.lane(for: $0) === lane }
+            rest = rest.dropFirst(run.count)
+            lane.ask(run.filter { !$0.isDropped })
+        }
     }
 
     /// The next question in the order of asking, if it was answered.
@@ -99,7 +105,7 @@ final class RedisRouter {
             let address = redirection.address(asked: asked)
             if !redirection.isOnce { nodes[redirection.slot] = address }
             question.reset(isAsking: redirection.isOnce, guide: lane)
-            return self.lane(at: address).ask(question)
+            return self.lane(at: address).ask([question])
         }
         question.isComplete = true
         if pending.first?.isComplete == true { user?.linkReceived() }

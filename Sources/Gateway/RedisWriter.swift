@@ -40,6 +40,8 @@ final class RedisWriter: RedisLinkUser {
     private var waiting: [Pending] = []
     /// Asked, in the order of the answers.
     private var asked: Deque<Pending> = []
+    /// Called when Redis is reached again after it was away.
+    var whenBack: (() -> Void)?
 
     init(loop: GatewayLoop) { self.loop = loop }
 
@@ -48,18 +50,26 @@ final class RedisWriter: RedisLinkUser {
 
     /// Has Redis do the commands, which are for one key. The completion is called once, perhaps before this returns.
     func write(_ commands: [Command], _ done: @escaping Completion) {
-        let pending = Pending(question: RedisQuestion(commands), done: done)
+        write([Pending(question: RedisQuestion(commands), done: done)])
+    }
+
+    /// Has Redis do many commands, each for a key of its own, together. The completion is called for each.
+    func write(each commands: [Command], _ done: @escaping Completion) {
+        write(commands.map { Pending(question: RedisQuestion([$0]), done: done) })
+    }
+
+    private func write(_ pending: [Pending]) {
         switch state {
         case .idle:
             state = .connecting
-            waiting.append(pending)
+            waiting += pending
             router.connect()
         case .connecting:
-            waiting.append(pending)
+            waiting += pending
         case .ready:
-            ask([pending])
+            ask(pending)
         case .away:
-            _ = done(.notSent)
+            for pending in pending { _ = pending.done(.notSent) }
         }
     }
 
@@ -71,10 +81,12 @@ final class RedisWriter: RedisLinkUser {
     // MARK: Link
 
     func linkIsReady() {
+        let wasAway = state == .away
         state = .ready
         let waited = waiting
         waiting = []
         if !waited.isEmpty { ask(waited) }
+        if wasAway { whenBack?() }
     }
 
     func linkReceived() {

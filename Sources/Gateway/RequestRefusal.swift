@@ -21,6 +21,13 @@ enum RequestRefusal: Equatable, Error {
     case tooManyFromAddress
     /// `/events` for a client that takes no event stream.
     case notAcceptable
+    /// Of a poll; elsewhere it counts as none.
+    case malformedLastID
+    case malformedWait
+    /// What a poll asks for has to be read from Redis, which does not answer.
+    case historyUnavailable
+    /// Redis does not say whether anybody is there.
+    case presenceUnavailable
     /// An event that was to be published.
     case publish(PublishRefusal)
     case notFound
@@ -69,6 +76,12 @@ enum RequestRefusal: Equatable, Error {
                 fields: [.init("Retry-After", "\(HandshakeRate.burstSeconds)")])
         case .notAcceptable:
             Response(.notAcceptable, text: explanation)
+        case .malformedLastID, .malformedWait:
+            Response(.badRequest, text: explanation)
+        case .historyUnavailable, .presenceUnavailable:
+            Response(
+                .serviceUnavailable, text: explanation,
+                fields: [.init("Retry-After", "2"), .init("Cache-Control", "no-store")])
         case .publish(let refusal):
             refusal.response
         case .notFound:
@@ -108,7 +121,8 @@ enum RequestRefusal: Equatable, Error {
         case .tooManyOnChannel: "too_many_on_channel"
         case .tooManyFromAddress: "too_many_from_address"
         case .notAcceptable: "not_acceptable"
-        case .publish, .notFound, .wrongMethod: nil
+        case .malformedLastID, .malformedWait: "bad_request"
+        case .historyUnavailable, .presenceUnavailable, .publish, .notFound, .wrongMethod: nil
         case .plainHTTP: "plain_http"
         }
     }
@@ -145,6 +159,10 @@ enum RequestRefusal: Equatable, Error {
         case .tooManyFromAddress:
             "maxHandshakesPerAddress is exceeded; behind a proxy, list it in trustedProxies, or all its clients count as one"
         case .notAcceptable: "The Accept header leaves out text/event-stream, which is all there is here."
+        case .malformedLastID: "The last_id is no ID, which would be <milliseconds>-<sequence>."
+        case .malformedWait: "The wait is no number of seconds, such as 25 or 0.5."
+        case .historyUnavailable: "Redis, which has what comes after this last_id, does not answer; ask again."
+        case .presenceUnavailable: "Redis does not answer, and nobody else knows who is there; ask again."
         case .publish(let refusal): refusal.reason
         case .notFound: "no such path"
         case .wrongMethod(let allowed): "the method is not one of \(allowed)"
@@ -157,7 +175,8 @@ enum RequestRefusal: Equatable, Error {
         switch self {
         case .origin, .tooManyConnections, .tooManyFromAddress, .publish(.tooMany): true
         case .head, .handshake, .bodyInHandshake, .handshakeTimeout, .noToken, .malformedAuthorization, .token,
-            .starting, .draining, .tooManyOnChannel, .notAcceptable, .publish, .notFound, .wrongMethod, .plainHTTP:
+            .starting, .draining, .tooManyOnChannel, .notAcceptable, .malformedLastID, .malformedWait,
+            .historyUnavailable, .presenceUnavailable, .publish, .notFound, .wrongMethod, .plainHTTP:
             false
         }
     }

@@ -5,12 +5,15 @@ import WebSocket
 enum Session {
     case webSocket(Liveness)
     case eventStream(Heartbeat)
+    /// Waits for events until then.
+    case poll(until: MonotonicTime)
 
     /// When to look at it next.
     func nextDeadline(_ limits: Liveness.Limits) -> MonotonicTime {
         switch self {
         case .webSocket(let liveness): liveness.nextDeadline(limits)
         case .eventStream(let heartbeat): heartbeat.due
+        case .poll(let until): until
         }
     }
 

@@ -93,10 +93,11 @@ extension Subscriber {
         var owedPong: [UInt8]?
         var uninvitedBytes = 0
         var givenRequestID: [UInt8]?
+        var poll: Poll?
 
         var isNothing: Bool {
             exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && drainAt == nil && decoder == nil
-                && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil
+                && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil && poll == nil
         }
     }
 
@@ -156,6 +157,12 @@ extension Subscriber {
     var givenRequestID: [UInt8]? {
         get { particulars?.givenRequestID }
         set { particular(isNothing: newValue == nil) { $0.givenRequestID = newValue } }
+    }
+
+    /// What a poll collects; nil for other sessions.
+    var poll: Poll? {
+        get { particulars?.poll }
+        set { particular(isNothing: newValue == nil) { $0.poll = newValue } }
     }
 
     /// Bytes that came from an event stream's client, which has nothing to say.

@@ -2,9 +2,19 @@ extension Figure {
     /// Every figure, in the order in which they are printed.
     public static let all: [Figure] = [
         .gauge("connections", "Connections that are open now, by transport.", by: "transport") {
-            [("websocket", $0.webSocketConnections), ("sse", $0.serverSentEventsConnections)]
+            [
+                ("websocket", $0.webSocketConnections), ("sse", $0.serverSentEventsConnections),
+                ("poll", $0.pollConnections),
+            ]
         },
         .gauge("channels", "Channels with a connection, counted once per event loop that has one.") { $0.channels },
+        .gauge(
+            "channels_present",
+            "Channels that Redis is told of that somebody is there, counted once per event loop; 0 without presence."
+        ) { $0.channelsPresent },
+        .counter("presence_writes", "Times that Redis was told of a channel that somebody is there.") {
+            $0.presenceWrites
+        },
         .gauge(
             "sockets_blocked",
             "Sockets that take no more for now: their clients read more slowly than they are sent to."
@@ -38,6 +48,12 @@ extension Figure {
             by: "reason"
         ) {
             $0.handshakesRefused.counts.map { ($0.reason, $0.count) }
+        },
+        .counter("polls", "Polls that have ended, by answer.", by: "answer") {
+            [
+                ("events", $0.pollsWithEvents), ("empty", $0.pollsEmpty), ("unavailable", $0.pollsUnavailable),
+                ("abandoned", $0.pollsAbandoned),
+            ]
         },
         .counter("publishes", "Requests to publish an event, by result.", by: "result") {
             [

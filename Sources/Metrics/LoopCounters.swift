@@ -6,8 +6,22 @@ public struct LoopCounters: Sendable, Equatable {
     public var webSocketConnections = 0
     /// Open event streams.
     public var serverSentEventsConnections = 0
+    /// Polls that wait for events.
+    public var pollConnections = 0
+    /// Polls that were answered with events.
+    public var pollsWithEvents = 0
+    /// Polls that were answered with none.
+    public var pollsEmpty = 0
+    /// Polls that were refused because Redis, which has what they ask for, does not answer.
+    public var pollsUnavailable = 0
+    /// Polls whose client was gone before the answer.
+    public var pollsAbandoned = 0
     /// Channels with at least one connection on this loop.
     public var channels = 0
+    /// Channels that Redis is told of that somebody is there.
+    public var channelsPresent = 0
+    /// Times that Redis was told so of a channel.
+    public var presenceWrites = 0
     /// Sockets that take no more for now.
     public var socketsBlocked = 0
     /// Connections that wait for what Redis has of the events they missed.

@@ -27,7 +27,14 @@ public struct Snapshot: Sendable, Equatable {
         let other = other.figures
         figures.webSocketConnections += other.webSocketConnections
         figures.serverSentEventsConnections += other.serverSentEventsConnections
+        figures.pollConnections += other.pollConnections
+        figures.pollsWithEvents += other.pollsWithEvents
+        figures.pollsEmpty += other.pollsEmpty
+        figures.pollsUnavailable += other.pollsUnavailable
+        figures.pollsAbandoned += other.pollsAbandoned
         figures.channels += other.channels
+        figures.channelsPresent += other.channelsPresent
+        figures.presenceWrites += other.presenceWrites
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
         figures.acceptPauses += other.acceptPauses

@@ -105,6 +105,14 @@ public struct Command: Sendable, Equatable {
             + [Array(String(count).utf8)]
     }
 
+    /// `SET` of a key that says that somebody is there, and goes by itself.
+    public static func setPresence(_ key: [UInt8], milliseconds: Int) -> Command {
+        Command("SET", then: [key, [UInt8(ascii: "1")], Array("PX".utf8), Array("\(milliseconds)".utf8)], key: key)
+    }
+
+    /// `EXISTS` of one key.
+    public static func exists(_ key: [UInt8]) -> Command { Command("EXISTS", then: [key], key: key) }
+
     /// `XADD` with an ID of the server's choice and one field `data`, as a producer does it.
     public static func xadd(stream: [UInt8], maximumLength: Int, data: [UInt8]) -> Command {
         Command(

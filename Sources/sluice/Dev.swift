@@ -72,11 +72,12 @@ struct Dev: ParsableCommand {
             gateway.drain()
             gateway.wait()
         }
+        let token = try TokenMinter(settings).token(channel: Self.channel, publish: [Self.channel])
         let file = try directory.write(
             Self.file(redis.socketPath, secret, listening: (settings.host, gateway.port)), to: "config.json")
         do throws(WaitError) {
             try Self.waitUntilReady(gateway.port, settings.localHost, waiter)
-            Self.printCommands(gateway.port, settings.localHost, file)
+            Self.printCommands(gateway.port, settings.localHost, file, token)
             // Looking once a second costs nothing; the signals end the pause at once.
             while !redis.hasDied() { try waiter.pause(milliseconds: 1000) }
         } catch {
@@ -105,7 +106,7 @@ struct Dev: ParsableCommand {
         let members = [
             listening.map { "\"port\": \($0.port),\n  \"host\": \(jsonString($0.host))" },
             "\"redis\": {\"socketPath\": \(jsonString(socketPath))}",
-            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0",
+            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0", "\"console\": true",
         ]
         return "{\n  \(members.compactMap { $0 }.joined(separator: ",\n  "))\n}\n"
     }
@@ -124,23 +125,29 @@ struct Dev: ParsableCommand {
         }
     }
 
-    private static func printCommands(_ port: UInt16, _ host: String, _ file: String) {
+    private static let channel = "demo"
+
+    /// - Parameter token: for the console's page; opens the channel, and may publish to it.
+    private static func printCommands(_ port: UInt16, _ host: String, _ file: String, _ token: [UInt8]) {
         let sluice = ProgramPath.shortest
         let config = "--config \(ProgramPath.shellWord(file))"
         let name = host == "127.0.0.1" ? "localhost" : GatewayURL(host: host, port: 80).authority
         StandardOutput.write(
             """
 
-            Sluice \(sluiceVersion) serves on port \(port), with a Redis of its own: nothing is kept. Try in another terminal:
+            Sluice \(sluiceVersion) serves on port \(port), with a Redis of its own: nothing is kept.
 
-            Watch a channel:
-              \(sluice) tail --channel demo \(config)
+            Open in a browser, to publish, to watch, to cut and to see the replay:
+              http://\(name):\(port)/console?token=\(String(decoding: token, as: UTF8.self))
+
+            Or, in another terminal, watch a channel:
+              \(sluice) tail --channel \(channel) \(config)
 
             Send an event into it:
-              \(sluice) publish --channel demo \(config) '{"status": "done"}'
+              \(sluice) publish --channel \(channel) \(config) '{"status": "done"}'
 
             Watch it as a browser's EventSource does:
-              curl -N -b "async-token=$(\(sluice) token --channel demo \(config))" http://\(name):\(port)/events
+              curl -N -b "async-token=$(\(sluice) token --channel \(channel) \(config))" http://\(name):\(port)/events
 
             Ask whether it serves:
               curl http://\(name):\(port)/health

@@ -85,6 +85,7 @@ struct LoggingOptions: SettingsOptions {
 
 struct MetricsOptions: SettingsOptions {
     @Option(key: "metricsPort") var metricsPort: Override?
+    @Option(key: "console") var console: Override?
 }
 
 struct StatsDOptions: SettingsOptions {
@@ -143,7 +144,15 @@ struct ConnectionOptions: SettingsOptions {
     @Option(key: "drainMs") var drainMs: Override?
 }
 
+struct PollingOptions: SettingsOptions {
+    @Option(key: "maxPollWaitMs") var maxWaitMs: Override?
+    @Option(key: "pollDelayMinMs") var delayMinMs: Override?
+    @Option(key: "pollDelayMaxMs") var delayMaxMs: Override?
+}
+
 struct PublishingOptions: SettingsOptions {
+    @Option(key: "presence") var presence: Override?
+    @Option(key: "presenceTtlMs") var presenceTtlMs: Override?
     @Option(key: "maxPublishBytes") var maxBytes: Override?
     @Option(key: "maxPublishesInFlight") var maxInFlight: Override?
     @Option(key: "idempotencyKeyMs") var idempotencyKeyMs: Override?
@@ -157,14 +166,15 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Reading and replay") var reading: ReadingOptions
     @OptionGroup(title: "Tokens") var tokens: TokenOptions
     @OptionGroup(title: "Connections") var connections: ConnectionOptions
-    @OptionGroup(title: "Publishing over HTTP") var publishing: PublishingOptions
+    @OptionGroup(title: "Polling") var polling: PollingOptions
+    @OptionGroup(title: "Publishing and presence") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
-    @OptionGroup(title: "Metrics") var metrics: MetricsOptions
+    @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {
         let groups: [any SettingsOptions] = [
-            listening, tls, redis, reading, tokens, connections, publishing, logging, metrics, statsd,
+            listening, tls, redis, reading, tokens, connections, polling, publishing, logging, metrics, statsd,
         ]
         return groups.flatMap(\.overrides)
     }

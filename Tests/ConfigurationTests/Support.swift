@@ -51,6 +51,7 @@ extension Key {
                 + [Override(key: "tls.additionalCertificateFiles", value: "a,b")]
         case "tls.minimumVersion":
             ["tls.certificateFile", "tls.keyFile"].map { Override(key: $0, value: "other") }
+        case "pollDelayMaxMs": [Override(key: "pollDelayMinMs", value: "0")]
         case "redis.sentinels": [Override(key: "redis.sentinelName", value: "other")]
         default: []
         }

@@ -223,3 +223,23 @@ struct ValidationTests {
         #expect(load().warnings.isEmpty)
     }
 }
+
+@Suite("Validation: polling and presence")
+struct PollingValidationTests {
+    @Test("a longest recommended pause below the shortest draws a warning")
+    func pollDelay() {
+        let result = load(#"{"pollDelayMinMs": 600, "pollDelayMaxMs": 599}"#)
+        #expect(result.problems.isEmpty)
+        #expect(result.warnings.map(\.kind) == [.doubtfulValue])
+        #expect(load(#"{"pollDelayMinMs": 600, "pollDelayMaxMs": 600}"#).warnings.isEmpty)
+    }
+
+    @Test("a time to live that a polling client could fall through draws a warning, with presence only")
+    func presence() {
+        let result = load(#"{"presence": true, "presenceTtlMs": 14999, "pollDelayMaxMs": 5000}"#)
+        #expect(result.problems.isEmpty)
+        #expect(result.warnings.map(\.kind) == [.doubtfulValue])
+        #expect(load(#"{"presence": true, "presenceTtlMs": 15000}"#).warnings.isEmpty)
+        #expect(load(#"{"presenceTtlMs": 2000}"#).warnings.isEmpty)
+    }
+}

@@ -15,6 +15,13 @@ struct FigureTests {
         counters.bytesSent = 7
         counters.handshakesRefused.add("token_signature", 8)
         counters.handshakesRefused.add("origin", 9)
+        counters.pollConnections = 35
+        counters.pollsWithEvents = 36
+        counters.pollsEmpty = 37
+        counters.pollsUnavailable = 38
+        counters.pollsAbandoned = 39
+        counters.channelsPresent = 40
+        counters.presenceWrites = 41
         counters.publishesAdded = 30
         counters.publishesRepeated = 31
         counters.publishesRefused = 32
@@ -60,12 +67,16 @@ struct FigureTests {
         #expect(
             text(distinctCounters().snapshot()) == [
                 "sluice_connections{transport=websocket} 1", "sluice_connections{transport=sse} 2",
-                "sluice_channels 3", "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
+                "sluice_connections{transport=poll} 35",
+                "sluice_channels 3", "sluice_channels_present 40", "sluice_presence_writes_total 41",
+                "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
                 "sluice_accept_pauses_total 30", "sluice_inputs_deferred_total 29", "sluice_events_read_total 4",
                 "sluice_events_skipped_total 5",
                 "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
-                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_publishes_total{result=added} 30",
+                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_polls_total{answer=events} 36",
+                "sluice_polls_total{answer=empty} 37", "sluice_polls_total{answer=unavailable} 38",
+                "sluice_polls_total{answer=abandoned} 39", "sluice_publishes_total{result=added} 30",
                 "sluice_publishes_total{result=repeated} 31", "sluice_publishes_total{result=refused} 32",
                 "sluice_publishes_total{result=unavailable} 33", "sluice_publishes_total{result=unknown} 34",
                 "sluice_replays_total{source=memory} 10",
