@@ -35,10 +35,13 @@ build:
 CONFIGURATION ?= debug
 TEST_FLAGS := -c $(CONFIGURATION) $(if $(filter release,$(CONFIGURATION)),-Xswiftc -enable-testing)
 
+# Any Chromium or Chrome will do; where none is, Debian's is installed. Ubuntu's is a snap: put a Chrome on the PATH there.
+BROWSER := $(if $(shell command -v chromium || command -v google-chrome || command -v chromium-browser),,chromium)
+
 test:
-	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl $(BROWSER)
 	swift build $(TEST_FLAGS) --build-tests --explicit-target-dependency-import-check error
-	swift test $(TEST_FLAGS) --skip-build $(ARGS)
+	@scripts/test $(TEST_FLAGS) --skip-build $(ARGS)
 	@$(MAKE) --no-print-directory microbench
 
 microbench:
@@ -119,7 +122,7 @@ uninstall:
 sanitize: sanitize-address sanitize-thread
 
 sanitize-address sanitize-thread: sanitize-%:
-	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl
+	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl $(BROWSER)
 	swift build --build-tests --sanitize $* --scratch-path .build/$*
 	ASAN_OPTIONS=detect_leaks=0 swift test --skip-build --sanitize $* --scratch-path .build/$* $(ARGS)
 

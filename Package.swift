@@ -35,13 +35,17 @@ let package = Package(
 
         // MARK: Codecs, the log and other rooms that know nothing of each other
 
-        .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL"], swiftSettings: settings),
+        .target(name: "Locks", swiftSettings: settings),
+        .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL", "Locks"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
         .target(name: "WebSocket", dependencies: ["COpenSSL", "CZlib"], swiftSettings: settings),
         .target(name: "ServerSentEvents", swiftSettings: settings),
-        .target(name: "JSONWebToken", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "JSONWebToken", dependencies: ["COpenSSL", "Locks"], swiftSettings: settings),
         .target(name: "Metrics", swiftSettings: settings),
         .target(name: "Configuration", swiftSettings: settings),
+        // The files for browsers, as they are in the repository, and what they are served as.
+        .target(name: "CBrowserFiles", exclude: ["files"]),
+        .target(name: "BrowserFiles", dependencies: ["CBrowserFiles", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "EventLog", dependencies: [.product(name: "DequeModule", package: "swift-collections")],
             swiftSettings: settings),
@@ -53,8 +57,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "CLinux", "EventLoop", "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "Metrics",
-                "Configuration",
-                "EventLog", "RedisStreams",
+                "Configuration", "BrowserFiles", "EventLog", "RedisStreams", "Locks",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ], swiftSettings: settings),
@@ -96,12 +99,13 @@ let package = Package(
 
         // MARK: Tests
 
+        .testTarget(name: "LocksTests", dependencies: ["Locks"], swiftSettings: settings),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
         .testTarget(name: "JSONWebTokenTests", dependencies: ["JSONWebToken"], swiftSettings: settings),
         .target(
             name: "TestSupport",
             dependencies: [
-                "Gateway", "Configuration", "EventLoop", "JSONWebToken", "Metrics", "ServerSentEvents",
+                "Gateway", "Configuration", "EventLoop", "JSONWebToken", "Metrics", "ServerSentEvents", "Locks",
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
@@ -141,13 +145,18 @@ let package = Package(
             name: "ConformanceTests", dependencies: ["TestSupport", "sluice-echo", "WebSocket"], swiftSettings: settings
         ),
         .testTarget(
-            name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport", "CLinux", "COpenSSL"],
+            name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport", "CLinux", "COpenSSL", "Locks"],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "sluice", "EventLoop", "ServerSentEvents"],
             swiftSettings: settings),
+        // What browsers do: the client and the console's page in Chromium.
+        .testTarget(
+            name: "BrowserTests",
+            dependencies: ["TestSupport", "Gateway", "Configuration", "JSONWebToken", "Locks", "Metrics", "sluice"],
+            swiftSettings: settings),
         // Real processes under real faults: DESIGN part 2 as a whole.
-        .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice"], swiftSettings: settings),
+        .testTarget(name: "FaultTests", dependencies: ["TestSupport", "sluice", "Locks"], swiftSettings: settings),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "EventLogTests", dependencies: ["EventLog"], swiftSettings: settings),
         .testTarget(name: "RedisStreamsTests", dependencies: ["RedisStreams", "EventLog"], swiftSettings: settings),

@@ -49,6 +49,11 @@ extension Key {
             "metricsPort", .port(\.metricsPort, 0...65_535),
             "TCP port for /metrics alone (with /health and /ready), without TLS; 0: /metrics is on the main port"),
 
+        Key(
+            "console", .boolean(\.console),
+            "Serve /console, a page to try and watch the gateway by, to who has a token; it shows the figures of /metrics"
+        ),
+
         Key("statsd.host", .string(\.statsd.host), "Where StatsD lines go (UDP); nobody need listen there"),
         Key("statsd.port", .port(\.statsd.port, 1...65_535), "UDP port of StatsD"),
         Key("statsd.globalTags", .strings(\.statsd.globalTags), "Tags for every StatsD line, such as env:prod"),

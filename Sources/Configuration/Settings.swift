@@ -97,6 +97,9 @@ public struct Settings: Sendable, Equatable {
     /// TCP port for `/metrics` alone; 0: it is on ``port``. Never the same as ``port``.
     public var metricsPort: UInt16 = 0
 
+    /// Serve the page for trying and watching the gateway at `/console`.
+    public var console = false
+
     /// StatsD.
     public var statsd = StatsD()
 

@@ -201,12 +201,6 @@ public struct EventLog: Sendable {
         return (batch, index)
     }
 
-    /// The last event of this stretch, if there is one yet.
-    var newestID: StreamID? {
-        guard let batch = batches.last, batch.firstNumber > lastBreak?.number ?? 0 else { return nil }
-        return batch.entries.last?.id
-    }
-
     /// The lowest ID above which events can be looked up, though between them and ``floor`` some may be missing.
     var reach: StreamID {
         guard let lastBreak, let first = batches.first, first.firstNumber < lastBreak.number else { return floor }

@@ -35,9 +35,6 @@ public struct ReplayRound: Sendable {
         /// To be asked in one pipeline, and answered by ``receive(_:log:)`` in this order.
         case ask([Request])
         case plan(ReplayPlan)
-        /// The global stream has not got as far as the log has read: it is another one, and the log will be told so. Ask
-        /// again then.
-        case tooEarly
     }
 
     /// A page: bytes of events wanted in one reply. Large enough for what a usual client has missed, small enough for many
@@ -60,13 +57,12 @@ public struct ReplayRound: Sendable {
     let floor: StreamID
     /// How far the log had read when the client came.
     let arrival: StreamID
-    private let millisecondsSinceArrival: UInt64
-    /// The clock of the global stream's server when the client came.
+    /// The clock of the global stream's server when the client came, or somewhat before.
     private(set) var serverTimeAtArrival: UInt64 = 0
+    /// The global stream has IDs that its server's clock has not come to yet.
+    private(set) var runsAhead = false
     /// How far the log had read when the round began.
     let readAtStart: StreamID
-    /// The last event in the log when the round began.
-    let newestAtStart: StreamID?
     /// This channel's events just above the floor when the round began: should the log let go of them meanwhile, they
     /// are still known as twins. Usually at most two pages of them.
     let snapshot: [(number: EventNumber, entry: HistoryEntry)]
@@ -106,22 +102,19 @@ public struct ReplayRound: Sendable {
     ///   - skewMilliseconds: `producerSkewMs`, how far apart a producer's two writes may lie, either way.
     ///   - exceptions: the connection's, where it goes on from a settled place.
     ///   - arrival: how far the log had read when the client came; now, if nothing else is said.
-    ///   - millisecondsSinceArrival: how long ago that was.
     ///   - keepsAllTwins: a round before this one came to nothing, because the log let go of more events than it had kept.
     public init(
         channel: Channel, resume: ResumePoint, exceptions: Exceptions = Exceptions(), skewMilliseconds: Int64,
-        arrival: StreamID? = nil, millisecondsSinceArrival: UInt64 = 0, keepsAllTwins: Bool = false,
+        arrival: StreamID? = nil, keepsAllTwins: Bool = false,
         log: borrowing EventLog
     ) {
         self.arrival = arrival ?? log.lastID
-        self.millisecondsSinceArrival = millisecondsSinceArrival
         self.exceptions = exceptions
         self.channel = channel
         self.resume = resume
         skew = skewMilliseconds
         floor = log.floor
         readAtStart = log.lastID
-        newestAtStart = log.newestID
         snapshot = log.history(
             of: channel, after: log.floor, through: max(resume.id, log.floor).endShifted(by: 3 * skewMilliseconds),
             limit: keepsAllTwins ? .max : 2 * Self.pageBytes)
@@ -137,22 +130,23 @@ public struct ReplayRound: Sendable {
 
     public func start() -> Step { .ask([.globalFacts, .channelFacts]) }
 
-    /// Takes the answers to what the last step asked.
+    /// Takes the answers to what the last step asked. They are of the stream that the log was read from: that is for the
+    /// caller to make sure of (``EventLog/mark``).
     public mutating func receive(_ answers: [Answer], log: borrowing EventLog) -> Step {
         switch phase {
         case .facts:
             take(facts: answers)
-            guard !isTooEarly else { return .tooEarly }
             writtenAtStart = writtenThrough
             let time = globalFacts.serverMilliseconds
-            serverTimeAtArrival = time - min(time, millisecondsSinceArrival)
+            // Both are cut to whole milliseconds.
+            runsAhead = writtenThrough.milliseconds > time
+            serverTimeAtArrival = time - min(time, globalFacts.millisecondsSinceArrival + 1)
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
             phase = .page
             return .ask(pageRequests)
 
         case .page:
             take(facts: Array(answers.suffix(2)))
-            guard !isTooEarly else { return .tooEarly }
             guard case .entries(let entries, let last)? = answers.first else { return .plan(resolve(log: log)) }
             if answers.count == 4, case .entries(let own, let last) = answers[1] {
                 found = own
@@ -179,7 +173,6 @@ public struct ReplayRound: Sendable {
 
         case .scan:
             if let facts = answers.last { take(facts: [facts]) }
-            guard !isTooEarly else { return .tooEarly }
             guard case .entries(let entries, let last)? = answers.first, let place = placeToScan else {
                 // Trimmed meanwhile: what was removed can only be told by the channel's stream.
                 return .plan(ReplayPlan(sends: [], next: .again(resume, exceptions)))
@@ -188,7 +181,6 @@ public struct ReplayRound: Sendable {
 
         case .narrow, .wide:
             if let facts = answers.last { take(facts: [facts]) }
-            guard !isTooEarly else { return .tooEarly }
             var again: [(from: StreamID, through: StreamID)] = []
             for (window, answer) in zip(windows, answers) {
                 guard case .entries(let entries, let last) = answer else { continue }
@@ -211,8 +203,6 @@ public struct ReplayRound: Sendable {
 
     /// How far the global stream was ever written, as far as is known: one that is gone does not say.
     var writtenThrough: StreamID { max(globalFacts.lastGenerated, hasBroken ? readAtStart : .zero) }
-
-    private var isTooEarly: Bool { newestAtStart.map { globalFacts.lastGenerated < $0 } ?? false }
 
     // MARK: Scanning
 

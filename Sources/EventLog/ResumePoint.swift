@@ -30,6 +30,9 @@ public struct StreamFacts: Equatable, Sendable {
     /// The clock of the global stream's server (`TIME`), in milliseconds, read at the latest when the rest was: ask for
     /// it first, or something written in between looks as if it were in the past.
     public var serverMilliseconds: UInt64
+    /// How long ago the client came, when this was received. What lies between Redis' look at its clock and that makes the
+    /// server's clock at the arrival, as it is reckoned from the two, too early: never too late.
+    public var millisecondsSinceArrival: UInt64 = 0
 
     public init(
         lastGenerated: StreamID, first: StreamID?, trimmed: Bool, sampleBytes: Int = 0, serverMilliseconds: UInt64 = 0

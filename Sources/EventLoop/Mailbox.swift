@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import Synchronization
+import Locks
 
 /// The way into a loop from other threads: messages posted from anywhere arrive on the loop's thread, each once, and
 /// those of one thread in the order it posted them.

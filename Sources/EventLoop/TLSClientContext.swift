@@ -1,5 +1,5 @@
 import COpenSSL
-import Synchronization
+import Locks
 
 /// What all TLS connections of a client have in common: TLS 1.2 or later, and the authorities it trusts.
 ///

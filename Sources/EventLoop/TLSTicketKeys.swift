@@ -1,5 +1,5 @@
 import COpenSSL
-import Synchronization
+import Locks
 
 /// The keys that session tickets are sealed with (RFC 5077, RFC 8446 section 4.6.1), shared by all contexts and threads of a
 /// server, so that a client resumes its session on any loop and across reloads.

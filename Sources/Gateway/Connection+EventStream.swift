@@ -29,16 +29,7 @@ extension Connection {
         case .admitted(let value): admitted = value
         case .refused(let refusal): return refuse(refusal)
         }
-        // Without a length: the stream ends with its connection (RFC 9112 section 6.3), which clients of every version
-        // understand, and no proxy has to undo chunks.
-        let response = Response(
-            .ok,
-            fields: [
-                .init("Content-Type", "text/event-stream"), .init("Cache-Control", "no-store"),
-                // nginx would hold events back until they fill a buffer.
-                .init("X-Accel-Buffering", "no"),
-            ] + crossOrigin.fields, body: .untilClose)
-        var bytes = response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead)
+        var bytes = eventStreamHead(fields: crossOrigin.fields, toHead: toHead)
         guard !toHead else {
             send(bytes)
             return finishAfterFlush()
@@ -54,26 +45,25 @@ extension Connection {
         open(admitted, .eventStream, .eventStream(heartbeat), answer: bytes, resume: resume, tellsGaps: wantsGaps(head))
     }
 
+    /// The head of the answer that is an event stream.
+    func eventStreamHead(fields: [Response.Field], toHead: Bool) -> [UInt8] {
+        // Without a length: the stream ends with its connection (RFC 9112 section 6.3), which clients of every version
+        // understand, and no proxy has to undo chunks.
+        let response = Response(
+            .ok,
+            fields: [
+                .init("Content-Type", "text/event-stream"), .init("Cache-Control", "no-store"),
+                // nginx would hold events back until they fill a buffer.
+                .init("X-Accel-Buffering", "no"),
+            ] + fields, body: .untilClose)
+        return response.serialized(connection: .close, date: loop.date.bytes(), toHead: toHead)
+    }
+
     /// How long a client waits before it comes back: at random, so that those who were cut off at once do not come back at
     /// once; while draining not before that is over, since browsers do not try again after a 503.
     private var retryMilliseconds: Int {
         let left = loop.drainEnd.map { max($0.milliseconds(since: loop.now), 0) } ?? 0
         return Int(left) + Int.random(in: 1000...3000, using: &loop.jitter)
-    }
-
-    /// Where a client stands that brought no ID: told at once, so that one that is cut off before its first event misses
-    /// nothing. Nil where there is nothing to tell.
-    ///
-    /// The end of the millisecond before the last event that was read. An event's own ID would do as well but for this: it
-    /// may be the ID of an entry of the client's channel too, and would then be taken for that.
-    private func startingID(_ resume: ResumePoint?) -> StreamID? {
-        switch resume {
-        case .claimed: return nil
-        case .settled(let id, _): return id
-        case nil:
-            let read = loop.log.lastID.milliseconds
-            return read > 0 ? StreamID(milliseconds: read, sequence: 0).predecessor : nil
-        }
     }
 
     // MARK: The open stream

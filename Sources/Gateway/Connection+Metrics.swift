@@ -37,7 +37,7 @@ extension Connection {
     }
 
     /// Refuses a plain request, whose connection goes on.
-    private func decline(_ refusal: RequestRefusal, _ head: RequestHead) {
+    func decline(_ refusal: RequestRefusal, _ head: RequestHead) {
         var response = refusal.response
         response.fields.append(requestIDField)
         reply(response, to: head)

@@ -5,6 +5,7 @@ import HTTP1
 import JSONWebToken
 import Logging
 import Metrics
+import WebSocket
 
 /// How a request becomes a session, whatever is spoken on it: who may come in, and from where on it is owed events.
 extension Connection {
@@ -77,6 +78,30 @@ extension Connection {
     /// Whether the client asked to be told of gaps.
     func wantsGaps(_ head: RequestHead) -> Bool { head.queryParameter("gaps") == Array("1".utf8) }
 
+    /// Where a client stands that brought no ID: told at once, so that one that is cut off before its first event misses
+    /// nothing. Nil where there is nothing to tell.
+    ///
+    /// The end of the millisecond before the last event that was read. An event's own ID would do as well but for this: it
+    /// may be the ID of an entry of the client's channel too, and would then be taken for that.
+    func startingID(_ resume: ResumePoint?) -> StreamID? {
+        switch resume {
+        case .claimed: return nil
+        case .settled(let id, _): return id
+        case nil:
+            let read = loop.log.lastID.milliseconds
+            return read > 0 ? StreamID(milliseconds: read, sequence: 0).predecessor : nil
+        }
+    }
+
+    /// The same for a WebSocket whose client asks for it (`?position=1`), as a frame in front of all events: `{"id": "<ID>", "position":
+    /// true}`. Superset's front end does not ask: it would take it for an event.
+    func positionNotice(_ head: RequestHead, _ resume: ResumePoint?) -> [UInt8] {
+        guard head.queryParameter("position") == Array("1".utf8), let id = startingID(resume) else { return [] }
+        return Array("{\"id\": \"\(id)\", \"position\": true}".utf8).withUnsafeBytes {
+            Frame.encode(.text, payload: $0)
+        }
+    }
+
     /// Begins the session: answers, and sends what it is owed.
     func open(
         _ admitted: Admitted, _ encoding: Encoding, _ session: Session, answer: [UInt8], resume: ResumePoint?,
@@ -138,7 +163,11 @@ extension Connection {
     // MARK: Deadlines
 
     func checkSession(_ now: MonotonicTime) {
-        guard let subscriber else { return }
+        // Of the console's figures: its token has expired.
+        guard let subscriber else {
+            loop.figureStreams.remove(self)
+            return finishAfterFlush()
+        }
         if subscriber.lifetime.end <= now { return end(subscriber.lifetime.reason) }
         if let drainAt = subscriber.drainAt, drainAt <= now { return end(.drain) }
         switch subscriber.session {

@@ -28,7 +28,7 @@ extension Connection {
     /// Readiness, in the order that TLS wants: reading may have to write, and writing to read.
     func handleSecure() {
         guard security == .established || goOnWithHandshake() else { return }
-        if !isReadingPaused { readAll() }
+        if !isReadingPaused { read() }
         if isAwaitingWritable, phase != .closed { goOnWriting() }
         guard phase != .closed else { return }
         updateInterest(awaitingWritable: isAwaitingWritable)

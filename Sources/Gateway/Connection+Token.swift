@@ -21,7 +21,10 @@ extension Connection {
         case .token(let given): return .token(given)
         case .malformed: return .refused(.malformedAuthorization)
         case .absent:
-            guard let cookie = head.cookies(named: loop.context.cookieName) else { return .refused(.noToken) }
+            let console = head.isBelowMountPoint ? head.cookies(named: Array(Self.consoleCookie.utf8)) : nil
+            guard let cookie = console ?? head.cookies(named: loop.context.cookieName) else {
+                return .refused(.noToken)
+            }
             return .token(cookie)
         }
     }
@@ -33,6 +36,10 @@ extension Connection {
         case .token(let found): token = found
         case .refused(let refusal): return .refused(refusal)
         }
+        return verify(token)
+    }
+
+    func verify(_ token: ArraySlice<UInt8>) -> Identification {
         let verification = token.withUnsafeBytes {
             loop.verifier.verify($0, nowMilliseconds: WallClock.nowMilliseconds())
         }

@@ -27,10 +27,13 @@ final class Connection: ReadinessHandler {
     final class PartialHead {
         var bytes: [UInt8]
         var parser: RequestHeadParser
+        /// There may be whole requests in it.
+        let isPutAside: Bool
 
-        init(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser) {
+        init(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser, isPutAside: Bool) {
             self.bytes = [UInt8](bytes)
             self.parser = parser
+            self.isPutAside = isPutAside
         }
     }
 
@@ -57,6 +60,8 @@ final class Connection: ReadinessHandler {
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
     private(set) var isAwaitingWritable = false
+    /// It has sent more than is taken at a time, and waits for its turn.
+    private(set) var isQueued = false
     /// Something was asked for that others have to answer first: other loops, or Redis.
     var isAwaitingAnswer = false
     /// Which listener it came from.
@@ -242,11 +247,15 @@ final class Connection: ReadinessHandler {
             loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
         }
         // A peer that asks without reading the answers is not read from until it does, nor one that asks behind a poll.
-        isReadingPaused = phase == .http ? awaitingWritable || isAwaitingAnswer : partialHead != nil
+        isReadingPaused = isQueued || isAnswerOutstanding
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
         loop.events.modify(registration, interest: interest)
+    }
+
+    private var isAnswerOutstanding: Bool {
+        phase == .http ? isAwaitingWritable || isAwaitingAnswer : partialHead != nil
     }
 
     /// Until the next answer is out.
@@ -260,7 +269,7 @@ final class Connection: ReadinessHandler {
             goOnWriting()
         }
         guard phase != .closed, !isReadingPaused else { return }
-        if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
+        if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { read() }
     }
 
     /// The socket may take more now.
@@ -270,33 +279,59 @@ final class Connection: ReadinessHandler {
         goOnReceiving()
     }
 
-    /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
-    private static let readsPerTurn = 4
-    /// Bytes of requests taken in one turn: any usual head, but not thousands of pipelined ones, each of which costs an
-    /// answer.
-    private static let requestBytesPerTurn = 8192
-
-    func readAll() {
-        for _ in 0..<Self.readsPerTurn {
-            guard phase != .closed, !isReadingPaused else { return }
-            let isRequest = phase == .http && publishing == nil
-            let whole = loop.receiveBuffer
-            let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
-            switch stream.read(into: buffer) {
-            case .bytes(let count):
-                subscriber?.session.heard()
-                receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
-                if count < buffer.count || isRequest { return }
-            case .wouldBlock:
-                return
-            case .endOfStream:
-                // A TLS client that waits for the answer to its close_notify is given it.
-                if stream.isSecure { stream.shutdownWrite() }
-                return end(.client)
-            case .failed(let error):
-                return end(error.code == ECONNRESET ? .client : .init(error))
-            }
+    /// The most that is read at a time, so that nobody is held up by what another sends: any usual head; of frames, each of
+    /// which may ask for an answer, fewer; of what is thrown away, more.
+    private var bytesPerRead: Int {
+        switch phase {
+        case .http: publishing == nil ? 8192 : loop.receiveBuffer.count
+        case .open, .closing: 1024
+        case .lingering, .closed: 16_384
         }
+    }
+
+    /// Who has sent more than this since it was last read from waits for its turn before it is read from again. Clients of a
+    /// push gateway hardly speak, and one frame of theirs is not so long.
+    private static let bytesWithoutWaiting = 256
+
+    func read() {
+        guard phase != .closed, !isReadingPaused else { return }
+        let isRequest = phase == .http
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: loop.receiveBuffer[..<bytesPerRead])
+        switch stream.read(into: buffer) {
+        case .bytes(let count):
+            subscriber?.session.heard()
+            receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+            if count == buffer.count || !isRequest && count > Self.bytesWithoutWaiting { waitForTurn() }
+        case .wouldBlock:
+            break
+        case .endOfStream:
+            // A TLS client that waits for the answer to its close_notify is given it.
+            if stream.isSecure { stream.shutdownWrite() }
+            end(.client)
+        case .failed(let error):
+            end(error.code == ECONNRESET ? .client : .init(error))
+        }
+    }
+
+    /// Until ``takeTurn()`` nothing more is taken from it.
+    func waitForTurn() {
+        guard !isQueued, phase != .closed else { return }
+        isQueued = true
+        updateInterest(awaitingWritable: isAwaitingWritable)
+        loop.inputs.add(self)
+    }
+
+    /// Its turn has come: goes on with what was put aside, or reads.
+    func takeTurn() {
+        isQueued = false
+        isReadingPaused = isAnswerOutstanding
+        if phase == .http, partialHead?.isPutAside == true {
+            goOnReceiving()
+        } else if security == .plain {
+            read()
+        }
+        guard phase != .closed, !isQueued else { return }
+        if security == .plain { updateInterest(awaitingWritable: isAwaitingWritable) } else { handleSecure() }
     }
 
     private func receive(_ bytes: UnsafeMutableRawBufferPointer) {

@@ -1,5 +1,5 @@
 import EventLog
-import Synchronization
+import Locks
 
 /// `maxTotalConnections` and `maxConnectionsPerChannel`, over all loops.
 ///

@@ -311,7 +311,7 @@ extension GatewayLoop {
             }
         }
         // Only now: an old place could be taken for one of the new stretch.
-        replayer.unpark()
+        replayer.startDoubtfulOver()
     }
 
     /// Someone who waits for what only Redis has, or had.

@@ -2,9 +2,9 @@ public import Configuration
 import EventLog
 import EventLoop
 import Glibc
+import Locks
 public import Logging
 public import Metrics
-import Synchronization
 
 /// The gateway: event loops on threads of their own, from the open port to the orderly stop.
 ///

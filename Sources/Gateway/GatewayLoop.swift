@@ -36,6 +36,8 @@ final class GatewayLoop {
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
+    private(set) lazy var inputs = InputQueue(loop: self)
+    private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     /// For what is written to Redis.
     private(set) lazy var writer = RedisWriter(loop: self)
@@ -71,7 +73,7 @@ final class GatewayLoop {
 
     /// What sockets are read into: one block for all, since what is read is used up before the next read.
     let receiveBuffer: UnsafeMutableRawBufferPointer
-    static let receiveBytes = 64 * 1024
+    static let receiveBytes = 16 * 1024
 
     // Scratch values of the delivery, kept to be used again.
     var gather = Gather()
@@ -168,6 +170,10 @@ final class GatewayLoop {
             reader?.loopHasCaughtUp()
         case .logBroken(let next):
             breakLog(next)
+        case .continuityDoubted(let loop):
+            reader?.confirmContinuity(to: loop)
+        case .continuityConfirmed:
+            replayer.continuityConfirmed()
         case .redis(let connected):
             isRedisConnected = connected
             counters.redisConnected = connected ? 1 : 0
@@ -188,6 +194,12 @@ final class GatewayLoop {
         case .collected(let snapshot, let round):
             figures.receive(snapshot, round: round)
         }
+    }
+
+    /// Wants to be told that the stream still is the one that was read. If it is not, a break comes.
+    func askReader() {
+        // The first loop is the reader's.
+        mailboxes.first?.post(.continuityDoubted(by: mailbox))
     }
 
     /// The figures as they are now.
@@ -241,6 +253,7 @@ final class GatewayLoop {
         acceptor.descriptorWasFreed()
         metricsAcceptor?.descriptorWasFreed()
         if connection.subscriber != nil { sessionCount -= 1 }
+        if context.settings.console { figureStreams.remove(connection) }
         stopWhenDrained()
     }
 

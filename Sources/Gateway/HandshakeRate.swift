@@ -1,5 +1,5 @@
 import EventLoop
-import Synchronization
+import Locks
 
 /// `maxHandshakesPerAddress`: a token bucket for each client address, over all loops.
 ///

@@ -17,6 +17,11 @@ enum LoopMessage: Sendable {
     case loopHasCaughtUp
     /// The stream does not go on where it was read to.
     case logBroken(Break)
+    /// A loop has come upon a stream that may be another one than the log was read from: whether it is, the reader finds out
+    /// with its next look at the stream.
+    case continuityDoubted(by: Mailbox<LoopMessage>)
+    /// It is not.
+    case continuityConfirmed
     /// Whether the reader is connected to Redis.
     case redis(connected: Bool)
     /// For the connections that come from now on.

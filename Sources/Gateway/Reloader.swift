@@ -1,7 +1,7 @@
 public import Configuration
 import EventLoop
+import Locks
 import Logging
-import Synchronization
 
 /// Where the settings can be had again, as they are now; called on any thread but a loop's.
 public typealias SettingsSource = @Sendable () -> Result<Settings, SettingsProblems>

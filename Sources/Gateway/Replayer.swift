@@ -14,9 +14,12 @@ final class Replayer: RedisLinkUser {
     /// How many may wait before those who have left are looked for: doubling keeps the cost of it small.
     private var sweepAt = minimumSweep
     private var rounds: Deque<Round> = []
-    /// Subscribers whose streams are not what the log was read from: they ask again when it has been told so, or soon.
-    private var parked: [Subscriber] = []
-    private var parkingTimer: TimerToken?
+    /// Rounds whose answers may be of another stream than the log was read from: they wait for the reader's word.
+    private var doubtful: Deque<Round> = []
+    /// How many of them the reader was asked about, if it was asked.
+    private var doubtsUnderWay: Int?
+    /// The log up to here is of the stream that is there, though its mark is not.
+    private var certainThrough: EventNumber?
     private var complaints = RateLimit(perSecond: 1)
 
     /// Rounds of reading at once, on all loops together: enough to keep Redis busy, few enough that a storm of reconnects
@@ -24,7 +27,6 @@ final class Replayer: RedisLinkUser {
     private static let maximumRounds = 32
     private var roundLimit: Int { max(Self.maximumRounds / loop.context.loopCount, 2) }
     private static let minimumSweep = 256
-    private static let parkingMilliseconds: Int64 = 100
 
     /// A subscriber's round, waiting for answers. Redis answers in the order of asking, so rounds stand in a queue.
     private final class Round {
@@ -33,10 +35,16 @@ final class Replayer: RedisLinkUser {
         var reading: ReplayRound
         var asked: [ReplayRound.Request] = []
         var answers: [ReplayRound.Answer] = []
+        /// The log as it was when they were asked.
+        var asOf: EventNumber = 0
+        var mark: StreamMark
+        /// The mark was not there.
+        var isInDoubt = false
         /// The log has broken since it began: what it comes to is about streams that are no more.
         var isVoid = false
 
-        init(subscriber: Subscriber, reading: ReplayRound) {
+        init(subscriber: Subscriber, reading: ReplayRound, mark: StreamMark) {
+            self.mark = mark
             self.subscriber = subscriber
             connection = subscriber.connection
             self.reading = reading
@@ -48,7 +56,7 @@ final class Replayer: RedisLinkUser {
     func start() { link.connect() }
 
     /// How many wait, for their turn or for Redis.
-    var waitingCount: Int { waiting.count + rounds.count + parked.count }
+    var waitingCount: Int { waiting.count + rounds.count + doubtful.count }
 
     /// Asks another server than this one.
     func leave(_ old: NodeAddress, for new: NodeAddress) { link.leave(old, for: new) }
@@ -67,7 +75,7 @@ final class Replayer: RedisLinkUser {
     }
 
     private func pump() {
-        while link.isReady, rounds.count < roundLimit, let subscriber = waiting.popFirst() {
+        while link.isReady, rounds.count + doubtful.count < roundLimit, let subscriber = waiting.popFirst() {
             guard case .history(let point) = subscriber.position, !subscriber.hasLeft else {
                 subscriber.isWaitingForHistory = false
                 continue
@@ -75,9 +83,8 @@ final class Replayer: RedisLinkUser {
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
                 skewMilliseconds: loop.context.skew, arrival: subscriber.arrival,
-                millisecondsSinceArrival: UInt64(max(loop.now.milliseconds(since: subscriber.arrivedAt), 0)),
                 keepsAllTwins: subscriber.needsAllTwins, log: loop.log)
-            let round = Round(subscriber: subscriber, reading: reading)
+            let round = Round(subscriber: subscriber, reading: reading, mark: StreamMark(loop.log))
             step(round, reading.start())
         }
     }
@@ -87,35 +94,28 @@ final class Replayer: RedisLinkUser {
         case .ask(let requests):
             round.asked = requests
             round.answers = []
+            round.asOf = loop.log.lastNumber
+            round.mark = StreamMark(loop.log)
+            round.isInDoubt = false
             rounds.append(round)
-            link.ask(requests.map { question(for: $0, round.subscriber.channel) })
+            link.ask(requests.map { question(for: $0, round) })
         case .plan(let plan):
             finish(round, plan)
-        case .tooEarly:
-            park(round.subscriber)
         }
     }
 
-    /// The log has broken: what is being read is about streams that are no more.
+    /// The log breaks: what is being read is about streams that are no more.
     func voidRounds() {
         for round in rounds { round.isVoid = true }
+        certainThrough = nil
     }
 
-    private func park(_ subscriber: Subscriber) {
-        parked.append(subscriber)
-        guard parkingTimer == nil else { return }
-        parkingTimer = loop.events.schedule(at: loop.now.advanced(byMilliseconds: Self.parkingMilliseconds)) {
-            [unowned self] in unpark()
-        }
-    }
-
-    /// Lets those ask again who asked too early.
-    func unpark() {
-        if let parkingTimer { loop.events.cancel(parkingTimer) }
-        parkingTimer = nil
-        let subscribers = parked
-        parked = []
-        for subscriber in subscribers { startOver(subscriber) }
+    /// The log has broken: who was in doubt was so for a reason.
+    func startDoubtfulOver() {
+        let over = doubtful
+        doubtful = []
+        if doubtsUnderWay != nil { doubtsUnderWay = 0 }
+        for round in over { startOver(round.subscriber) }
     }
 
     private func startOver(_ subscriber: Subscriber) {
@@ -138,8 +138,9 @@ final class Replayer: RedisLinkUser {
             loop.tellGap(subscriber)
         }
         if case .again(let point, _) = plan.next {
-            // What is removed from here on is removed while it reads.
-            if point != round.reading.resume { subscriber.hasFallenBehind = true }
+            // What is removed from here on is removed while it reads. Not so where the ID it brought lay in the future, and it
+            // is taken back to when it came: that ID would say still less when it comes back with it.
+            if point != round.reading.resume, point.id >= round.reading.resume.id { subscriber.hasFallenBehind = true }
             subscriber.needsAllTwins = plan.sends.isEmpty && point == round.reading.resume
         } else {
             subscriber.needsAllTwins = false
@@ -154,13 +155,14 @@ final class Replayer: RedisLinkUser {
 
     // MARK: Questions
 
-    private func question(for request: ReplayRound.Request, _ channel: Channel) -> RedisQuestion {
+    private func question(for request: ReplayRound.Request, _ round: Round) -> RedisQuestion {
+        let channel = round.subscriber.channel
         let global = loop.context.globalStream
         let own = loop.context.stream(of: channel.name)
         switch request {
         case .globalFacts:
             // The clock first, or what was written between the two would seem to lie in the past.
-            return RedisQuestion([.time, .xinfoStream(global)])
+            return RedisQuestion([.time, .xinfoStream(global)] + round.mark.questions(global))
         case .channelFacts:
             return RedisQuestion([.xinfoStream(own)])
         case .channelEntries(let from, let through, let count, let bytes):
@@ -179,9 +181,14 @@ final class Replayer: RedisLinkUser {
     func linkIsReady() { pump() }
 
     func linkWasLost() {
-        // Whoever waited for an answer asks again, first of all.
+        // Whoever waited for an answer asks again, first of all; and who is in doubt: the next answers may be another
+        // server's.
         for round in rounds.reversed() { waiting.prepend(round.subscriber) }
+        for round in doubtful.reversed() { waiting.prepend(round.subscriber) }
         rounds.removeAll()
+        doubtful.removeAll()
+        if doubtsUnderWay != nil { doubtsUnderWay = 0 }
+        certainThrough = nil
     }
 
     func linkReceived() {
@@ -192,11 +199,40 @@ final class Replayer: RedisLinkUser {
             rounds.removeFirst()
             if round.isVoid {
                 startOver(round.subscriber)
+            } else if round.isInDoubt, round.asOf != certainThrough {
+                doubtful.append(round)
+                askReader()
             } else {
-                let answers = round.answers
-                step(round, round.reading.receive(answers, log: loop.log))
+                goOn(round)
             }
         }
+        pump()
+    }
+
+    private func goOn(_ round: Round) {
+        let answers = round.answers
+        step(round, round.reading.receive(answers, log: loop.log))
+    }
+
+    // MARK: Doubt
+
+    private func askReader() {
+        guard doubtsUnderWay == nil, !doubtful.isEmpty else { return }
+        doubtsUnderWay = doubtful.count
+        loop.askReader()
+    }
+
+    /// The stream that is there is the one that was read: it was so after the question came to the reader. What the log had
+    /// last was only removed.
+    func continuityConfirmed() {
+        let count = doubtsUnderWay ?? 0
+        doubtsUnderWay = nil
+        for _ in 0..<count {
+            guard let round = doubtful.popFirst() else { break }
+            certainThrough = max(certainThrough ?? 0, round.asOf)
+            goOn(round)
+        }
+        askReader()
         pump()
     }
 
@@ -204,10 +240,16 @@ final class Replayer: RedisLinkUser {
     private func take(_ question: RedisQuestion, for round: Round) -> String? {
         switch round.asked[round.answers.count] {
         case .globalFacts:
-            guard question.replies.count == 2, let time = question.replies[0].serverMilliseconds else {
+            guard question.replies.count >= 2, let time = question.replies[0].serverMilliseconds else {
                 return "TIME was answered with something else than the time"
             }
-            return takeFacts(question.replies[1], time: time, of: "the global stream", for: round)
+            if let failure = takeFacts(question.replies[1], time: time, of: "the global stream", for: round) {
+                return failure
+            }
+            if case .facts(let facts)? = round.answers.last, !round.mark.isThere(question.replies[2...], facts) {
+                round.isInDoubt = true
+            }
+            return nil
         case .channelFacts:
             guard let reply = question.replies.first else { return "XINFO STREAM was not answered" }
             return takeFacts(reply, time: 0, of: "a channel's stream", for: round)
@@ -226,17 +268,18 @@ final class Replayer: RedisLinkUser {
     }
 
     private func takeFacts(_ reply: Reply, time: UInt64, of what: String, for round: Round) -> String? {
+        var facts = StreamFacts.missing()
         switch StreamInfo.parse(reply) {
         case .info(let info):
-            var facts = info.facts
-            facts.serverMilliseconds = time
-            round.answers.append(.facts(facts))
+            facts = info.facts
         case .missing:
-            round.answers.append(.facts(.missing(serverMilliseconds: time)))
+            break
         case .failed(let error):
             guard isAbsence(error, of: what) else { return error.description }
-            round.answers.append(.facts(.missing(serverMilliseconds: time)))
         }
+        facts.serverMilliseconds = time
+        facts.millisecondsSinceArrival = UInt64(max(loop.now.milliseconds(since: round.subscriber.arrivedAt), 0))
+        round.answers.append(.facts(facts))
         return nil
     }
 }

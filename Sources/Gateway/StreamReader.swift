@@ -67,6 +67,10 @@ final class StreamReader: RedisLinkUser {
     private var isChecked = false
     /// Nothing is asked for, since another loop is too far behind.
     private var isHeldUp = false
+    /// Loops that want to know whether the stream still is the one that was read.
+    private var doubting: [Mailbox<LoopMessage>] = []
+    /// Those of them who asked before the commands that are under way were sent.
+    private var doubtingBefore: [Mailbox<LoopMessage>] = []
     /// Whether it was said that Redis is there.
     private var isAnnounced = false
 
@@ -226,6 +230,8 @@ final class StreamReader: RedisLinkUser {
         let isLookedFor = anchor.map { isCheckDue($0) } ?? false
         isChecked = anchor == nil || isLookedFor
         unsure = continuity
+        doubtingBefore += doubting
+        doubting = []
         if anchor == nil { standing = StandingReader() }
         phase = .following(.events)
         link.send(silence: Int64(block) + Self.silenceAllowance) { output in
@@ -344,8 +350,15 @@ final class StreamReader: RedisLinkUser {
         return false
     }
 
+    /// Tells a loop once a look at the stream that is sent from now on finds that it still is the one that was read.
+    func confirmContinuity(to loop: Mailbox<LoopMessage>) { doubting.append(loop) }
+
     private func wasVerified() {
-        if isChecked { lastCheck = loop.now }
+        if isChecked {
+            lastCheck = loop.now
+            for loop in doubtingBefore { loop.post(.continuityConfirmed) }
+            doubtingBefore = []
+        }
         link.answered()
         announce()
         let isFull = unsure.readCount - continuity.readCount >= readCount

@@ -47,7 +47,9 @@ public struct RequestHead: Sendable {
     public let isChunked: Bool
 
     private let methodRange: Range<Int>
-    private let requestTarget: RequestTarget
+    private var requestTarget: RequestTarget
+    /// Whether ``below(_:)`` has taken something off the path.
+    public private(set) var isBelowMountPoint = false
 
     init(
         method: Method, methodRange: Range<Int>, target: RequestTarget, minorVersion: Int, fields: HeaderFields,
@@ -71,12 +73,25 @@ public struct RequestHead: Sendable {
     /// The target up to the `?`, not percent-decoded. `/` where an absolute target has none, `*` for `OPTIONS *`,
     /// empty for `CONNECT`.
     public var path: ArraySlice<UInt8> {
-        if requestTarget.path.isEmpty && method != .connect { return [UInt8(ascii: "/")] }
+        if requestTarget.path.isEmpty && method != .connect && !isBelowMountPoint { return [UInt8(ascii: "/")] }
         return fields.bytes[requestTarget.path]
     }
 
     /// The target behind the `?`, not percent-decoded; nil without one.
     public var query: ArraySlice<UInt8>? { requestTarget.query.map { fields.bytes[$0] } }
+
+    /// The same request to what lies below this path, which is taken off; nil if it does not lie there.
+    /// - Parameter mountPoint: such as `/console`: of that path the rest is empty, of `/console/events` it is `/events`.
+    public func below(_ mountPoint: StaticString) -> RequestHead? {
+        let path = fields.bytes[requestTarget.path]
+        let rest = path.dropFirst(mountPoint.utf8CodeUnitCount)
+        guard mountPoint.withUTF8Buffer({ path.starts(with: $0) }), rest.isEmpty || rest.first == UInt8(ascii: "/")
+        else { return nil }
+        var below = self
+        below.isBelowMountPoint = true
+        below.requestTarget.path = rest.startIndex..<rest.endIndex
+        return below
+    }
 
     /// Whether ``path`` is exactly `path`.
     public func hasPath(_ path: StaticString) -> Bool {

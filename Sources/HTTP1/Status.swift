@@ -3,6 +3,8 @@ public enum Status: Int, Sendable, CaseIterable {
     case switchingProtocols = 101
     case ok = 200
     case noContent = 204
+    case seeOther = 303
+    case notModified = 304
     case badRequest = 400
     case unauthorized = 401
     case forbidden = 403
@@ -32,6 +34,8 @@ public enum Status: Int, Sendable, CaseIterable {
         case .switchingProtocols: "Switching Protocols"
         case .ok: "OK"
         case .noContent: "No Content"
+        case .seeOther: "See Other"
+        case .notModified: "Not Modified"
         case .badRequest: "Bad Request"
         case .unauthorized: "Unauthorized"
         case .forbidden: "Forbidden"
@@ -58,6 +62,6 @@ public enum Status: Int, Sendable, CaseIterable {
     }
 
     /// Whether a response of this status can have a body and a `Content-Length` (RFC 9110 section 8.6: 1xx and 204
-    /// have neither).
-    var allowsBody: Bool { rawValue >= 200 && self != .noContent }
+    /// have neither; of 304 it would be the length of what is not sent, section 15.4.5).
+    var allowsBody: Bool { rawValue >= 200 && self != .noContent && self != .notModified }
 }

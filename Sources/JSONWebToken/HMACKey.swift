@@ -1,5 +1,5 @@
 internal import COpenSSL
-import Synchronization
+import Locks
 
 /// A shared secret made ready for one HMAC algorithm (RFC 7518 section 3.2).
 ///

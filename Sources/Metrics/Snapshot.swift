@@ -37,6 +37,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.presenceWrites += other.presenceWrites
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
+        figures.inputsDeferred += other.inputsDeferred
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped
         figures.deliveries += other.deliveries

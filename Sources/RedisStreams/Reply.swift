@@ -1,4 +1,4 @@
-import EventLog
+public import EventLog
 
 /// A whole reply, as a value: for the replies that are few (facts, ranges, answers to a login).
 public enum Reply: Equatable, Sendable {
@@ -67,6 +67,13 @@ public enum Reply: Equatable, Sendable {
             microseconds < 1_000_000
         else { return nil }
         return seconds * 1000 + microseconds / 1000
+    }
+
+    /// The answer to a range query: of each entry the ID, and the field `data` if it has one. Nil for anything else.
+    public var entries: [(id: StreamID, data: [UInt8]?)]? {
+        guard case .array(let elements) = self else { return nil }
+        let entries = elements.compactMap(\.entry)
+        return entries.count == elements.count ? entries : nil
     }
 
     /// `[id, [field, value, …]]`

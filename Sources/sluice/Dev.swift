@@ -12,8 +12,8 @@ struct Dev: ParsableCommand {
         usage: "sluice dev [--port <number>] [--log-level <level>]",
         discussion: """
             Starts a private redis-server (nothing is kept, no port is opened for it) and the gateway, with a secret \
-            made for this run, and prints the commands to try. Ctrl-C ends both. Configuration files and environment \
-            variables do not count here.
+            made for this run, and prints the commands to try. Ctrl-C ends both. SIGUSR1 turns the log level to debug, \
+            another one back. Configuration files and environment variables do not count here.
 
             For example:
 
@@ -27,6 +27,11 @@ struct Dev: ParsableCommand {
         // First of all, so that every thread there will be inherits it. SIGHUP too: a closed terminal must not leave
         // the directory behind.
         Signals.ignoreBrokenPipe()
+        do {
+            try Signals.block([SIGUSR1])
+        } catch {
+            throw CommandFailure("\(error)")
+        }
         let waiter = try Waiter(endedBy: [SIGTERM, SIGINT, SIGHUP])
         let directory = try TemporaryDirectory(prefix: "sluice-dev-", roomForName: PrivateRedis.socketName.utf8.count)
         let redis: PrivateRedis
@@ -47,10 +52,16 @@ struct Dev: ParsableCommand {
             file: .text(Self.file(redis.socketPath, secret), name: "the configuration of sluice dev"),
             environment: [:], overrides: listening.overrides + logging.overrides)
         guard let settings = loaded.settings else { throw CommandFailure(loaded.problems.map(\.description)) }
-        let logger = try Logger(settings, from: loaded)
+        let level = LogLevelSwitch(Logger.Level(settings.logLevel))
+        let logger = try Logger(settings, from: loaded, level: level)
         raiseDescriptorLimit()
 
         let gateway: Gateway
+        do {
+            try Signals.deliver([SIGUSR1], on: waiter.loop) { _ in level.toggleDebug(logger) }
+        } catch {
+            throw CommandFailure("\(error)")
+        }
         do {
             gateway = try Gateway.open(settings, loaded, logger, handlesSignals: false)
         } catch {
@@ -61,11 +72,12 @@ struct Dev: ParsableCommand {
             gateway.drain()
             gateway.wait()
         }
+        let token = try TokenMinter(settings).token(channel: Self.channel, publish: [Self.channel])
         let file = try directory.write(
             Self.file(redis.socketPath, secret, listening: (settings.host, gateway.port)), to: "config.json")
         do throws(WaitError) {
             try Self.waitUntilReady(gateway.port, settings.localHost, waiter)
-            Self.printCommands(gateway.port, settings.localHost, file)
+            Self.printCommands(gateway.port, settings.localHost, file, token)
             // Looking once a second costs nothing; the signals end the pause at once.
             while !redis.hasDied() { try waiter.pause(milliseconds: 1000) }
         } catch {
@@ -94,7 +106,7 @@ struct Dev: ParsableCommand {
         let members = [
             listening.map { "\"port\": \($0.port),\n  \"host\": \(jsonString($0.host))" },
             "\"redis\": {\"socketPath\": \(jsonString(socketPath))}",
-            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0",
+            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0", "\"console\": true",
         ]
         return "{\n  \(members.compactMap { $0 }.joined(separator: ",\n  "))\n}\n"
     }
@@ -113,23 +125,29 @@ struct Dev: ParsableCommand {
         }
     }
 
-    private static func printCommands(_ port: UInt16, _ host: String, _ file: String) {
+    private static let channel = "demo"
+
+    /// - Parameter token: for the console's page; opens the channel, and may publish to it.
+    private static func printCommands(_ port: UInt16, _ host: String, _ file: String, _ token: [UInt8]) {
         let sluice = ProgramPath.shortest
         let config = "--config \(ProgramPath.shellWord(file))"
         let name = host == "127.0.0.1" ? "localhost" : GatewayURL(host: host, port: 80).authority
         StandardOutput.write(
             """
 
-            Sluice \(sluiceVersion) serves on port \(port), with a Redis of its own: nothing is kept. Try in another terminal:
+            Sluice \(sluiceVersion) serves on port \(port), with a Redis of its own: nothing is kept.
 
-            Watch a channel:
-              \(sluice) tail --channel demo \(config)
+            Open in a browser, to publish, to watch, to cut and to see the replay:
+              http://\(name):\(port)/console?token=\(String(decoding: token, as: UTF8.self))
+
+            Or, in another terminal, watch a channel:
+              \(sluice) tail --channel \(channel) \(config)
 
             Send an event into it:
-              \(sluice) publish --channel demo \(config) '{"status": "done"}'
+              \(sluice) publish --channel \(channel) \(config) '{"status": "done"}'
 
             Watch it as a browser's EventSource does:
-              curl -N -b "async-token=$(\(sluice) token --channel demo \(config))" http://\(name):\(port)/events
+              curl -N -b "async-token=$(\(sluice) token --channel \(channel) \(config))" http://\(name):\(port)/events
 
             Ask whether it serves:
               curl http://\(name):\(port)/health

@@ -85,6 +85,7 @@ struct LoggingOptions: SettingsOptions {
 
 struct MetricsOptions: SettingsOptions {
     @Option(key: "metricsPort") var metricsPort: Override?
+    @Option(key: "console") var console: Override?
 }
 
 struct StatsDOptions: SettingsOptions {
@@ -168,7 +169,7 @@ struct AllSettingsOptions: ParsableArguments {
     @OptionGroup(title: "Polling") var polling: PollingOptions
     @OptionGroup(title: "Publishing and presence") var publishing: PublishingOptions
     @OptionGroup(title: "Logging") var logging: LoggingOptions
-    @OptionGroup(title: "Metrics") var metrics: MetricsOptions
+    @OptionGroup(title: "Metrics and the console") var metrics: MetricsOptions
     @OptionGroup(title: "StatsD") var statsd: StatsDOptions
 
     var overrides: [Override] {

@@ -9,6 +9,7 @@ struct IdleMemoryTests {
     /// Of the process's own, for each connection and its half of a channel.
     private static let allowance = 512
     private static let count = 2000
+    private static let before = 400
 
     private static func start(_ redis: RedisProcess) throws -> (SluiceProcess, UInt16) {
         // This process holds the other ends.
@@ -26,13 +27,17 @@ struct IdleMemoryTests {
         return (sluice, port)
     }
 
-    /// How many bytes the process has grown by for each of `count` connections that `open` makes, after as many that the
-    /// measure is not taken of: they bring along what is needed but once.
+    /// How many bytes the process grows by for each of `count` connections that `open` makes, once some others have brought
+    /// along what is needed but once. Of two tries the lesser: a report that falls into one, as there is every ten seconds,
+    /// has a memory of its own to touch.
     private static func growth(_ sluice: SluiceProcess, _ open: (Int) throws -> Void) throws -> Int {
-        for index in 0..<400 { try open(index) }
-        let before = try sluice.memory("RssAnon")
-        for index in 400..<(400 + count) { try open(index) }
-        return (try sluice.memory("RssAnon") - before) / count
+        for index in 0..<before { try open(index) }
+        var sizes = [try sluice.memory("RssAnon")]
+        for start in [before, before + count] {
+            for index in start..<(start + count) { try open(index) }
+            sizes.append(try sluice.memory("RssAnon"))
+        }
+        return min(sizes[1] - sizes[0], sizes[2] - sizes[1]) / count
     }
 
     @Test("an idle WebSocket costs 512 bytes at most, also when it has said something before")
@@ -50,7 +55,7 @@ struct IdleMemoryTests {
             clients.append(client)
         }
         #expect(bytes <= Self.allowance)
-        #expect(clients.count == Self.count + 400)
+        #expect(clients.count == 2 * Self.count + Self.before)
         // They are there, and not forgotten.
         let (_, id) = try redis.publish("channel-7", sampleEvent("channel-7", "job"))
         for client in clients[14...15] { #expect(try eventID(client.event()) == id) }

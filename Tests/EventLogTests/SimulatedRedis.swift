@@ -105,15 +105,23 @@ struct SimulatedRedis {
             sampleBytes: stream.entries.isEmpty ? 0 : sampleBytes, serverMilliseconds: time)
     }
 
-    /// - Parameter time: what `TIME` said, which is asked before `XINFO STREAM`.
-    func answer(_ request: ReplayRound.Request, channel: Int, time: UInt64) -> ReplayRound.Answer {
+    /// - Parameters:
+    ///   - time: what `TIME` said, which is asked before `XINFO STREAM`.
+    ///   - millisecondsSinceArrival: how long ago the client came.
+    func answer(
+        _ request: ReplayRound.Request, channel: Int, time: UInt64, millisecondsSinceArrival: UInt64 = 0
+    ) -> ReplayRound.Answer {
         switch request {
-        case .globalFacts: .facts(facts(global, time: time))
-        case .channelFacts: .facts(facts(channels[channel], time: time))
+        case .globalFacts:
+            var facts = facts(global, time: time)
+            facts.millisecondsSinceArrival = millisecondsSinceArrival
+            return .facts(facts)
+        case .channelFacts:
+            return .facts(facts(channels[channel], time: time))
         case .channelEntries(let from, let through, let count, _):
-            answer(channels[channel].range(from, through), channel: channel, count: count)
+            return answer(channels[channel].range(from, through), channel: channel, count: count)
         case .globalEntries(let from, let through, let count, _):
-            answer(global.range(from, through), channel: channel, count: count)
+            return answer(global.range(from, through), channel: channel, count: count)
         }
     }
 

@@ -130,6 +130,12 @@ extension RealFaults {
                     [
                         Step(.gatewayKilled(gateway: 0), at: 300, lasting: 900), Step(.failoverToClockBehind, at: 500),
                     ]),
+                Scenario(
+                    "the same, while a gateway hears nothing from Redis, and the stream is trimmed",
+                    [
+                        Step(.redisMute(gateway: 0), at: 100, lasting: 2600), Step(.failoverToClockBehind, at: 300),
+                        Step(.globalTrimmed(keep: 40), at: 2750),
+                    ]),
             ]
         }
 

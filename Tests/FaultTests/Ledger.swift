@@ -1,4 +1,4 @@
-import Synchronization
+import Locks
 
 /// Every event that was written, or tried, with what its producer knows of it.
 final class Ledger: Sendable {

@@ -1,4 +1,4 @@
-import Synchronization
+import Locks
 import TestSupport
 
 /// Writes events without pause, as producers do: first to the channel's stream, then to the global one, with a while in

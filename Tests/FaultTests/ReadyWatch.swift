@@ -1,4 +1,4 @@
-import Synchronization
+import Locks
 import TestSupport
 
 /// Asks a gateway's `/ready` all the time, and adds up how long it said no.

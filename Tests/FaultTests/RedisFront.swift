@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 import TestSupport
 
 /// What stands between a gateway and its Redis: a proxy that does what it is told.

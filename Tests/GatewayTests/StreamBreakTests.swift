@@ -133,6 +133,43 @@ struct StreamBreakTests {
         #expect(try Self.breaks(gateway) == 1)
     }
 
+    @Test("a replay that comes upon another stream before the reader does: each event of that comes once, in order")
+    func replayAheadOfTheReader() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) { $0.historyBytes = 1024 }.open()
+        let first = try gateway.connect("alpha")
+        let padding = String(repeating: "p", count: 1000)
+        for number in 1...4 {
+            let event = "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}"
+            try redis.addEvent("alpha", event, channelID: Self.id(1000 * number), globalID: Self.id(1000 * number))
+            try first.expect(ids: [Self.id(1000 * number)])
+        }
+        // Nothing in it is above what was read: the reader sleeps on.
+        try Self.transaction(
+            redis,
+            [["DEL", "async-events-full"], ["DEL", "async-events-alpha"]]
+                + [1500, 4000].flatMap { id in
+                    ["alpha", "full"].map { Self.add($0, Self.id(id), Self.event(id)) }
+                })
+        let client = try gateway.connect("alpha", lastID: Self.id(1200))
+        try client.expect([1500, 4000].map { eventText(Self.id($0), Self.event($0)) })
+        #expect(try client.barrier() == [])
+        try gateway.settle()
+        #expect(try Self.breaks(gateway) == 1)
+    }
+
+    @Test("all was trimmed when it had been read: a replay waits no longer than until the reader has looked")
+    func replayWithoutAMark() throws {
+        let (redis, gateway, _) = try Self.setting(historyBytes: 1024)
+        try redis.command("XTRIM", "async-events-full", "MAXLEN", "0")
+        let client = try gateway.connect("alpha", lastID: Self.id(0))
+        try client.expect(events: (0..<4).map { eventText("0-0", Self.event($0)) })
+        // What is sure stays so.
+        let other = try gateway.connect("alpha", lastID: Self.id(1))
+        try other.expect(events: (0..<4).map { eventText("0-0", Self.event($0)) })
+        #expect(try Self.breaks(gateway) == 0)
+    }
+
     @Test("another primary without the last entries, which goes on from before them: only what is new comes")
     func lostTail() throws {
         let (redis, gateway, client) = try Self.setting()

@@ -1,5 +1,5 @@
+import Locks
 public import Logging
-import Synchronization
 
 /// Keeps log lines for a test to look at.
 public final class CapturedLog: Sendable {

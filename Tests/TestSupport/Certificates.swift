@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Locks
 
 /// Certificates made with the `openssl` command, once for all tests of the process.
 public struct Certificates: Sendable {

@@ -1,6 +1,6 @@
 import Foundation
 import Gateway
-import Synchronization
+import Locks
 
 /// The text a client is given for an event: `id` put first, line ends between tokens turned into spaces.
 public func eventText(_ id: String, _ data: String) -> String {
