@@ -91,6 +91,8 @@ extension ReplayRound {
         }
         let events = events(log: log)
         let reading = read(events)
+        // What the page holds is of the time around an ID that says nothing.
+        if isFromNowhere(events, reading) { return ReplayPlan(sends: [], next: goOnFromArrival(log: log)) }
         let divisible = isDivisible(events, reading) ? ReplayPlan.Divisible(resume: resume, frontier: frontier) : nil
         let gap = gap
 
@@ -298,17 +300,7 @@ extension ReplayRound {
     private func goOn(by reading: Reading, _ exceptions: Exceptions, log: borrowing EventLog) -> ReplayPlan.Next {
         var exceptions = exceptions
         var place = cursorID(by: reading)
-        if reading == .position, isFromNowhere(place) {
-            // The client is owed what has come since it arrived, however long it was until Redis answered; that it stands
-            // below the ID says nothing. A log that was cut off from Redis had not read all that was written until then.
-            exceptions.ids = []
-            exceptions.skipThrough = nil
-            let then = StreamID(milliseconds: serverTimeAtArrival, sequence: 0).predecessor
-            place = max(arrival, min(then, writtenAtStart))
-            guard place >= log.floor else {
-                return .again(.settled(place, frontier: frontier), exceptions)
-            }
-        } else if place < resume.id, resume.id > log.lastID {
+        if place < resume.id, resume.id > log.lastID {
             // Should entries turn out to have been removed before the log came so far, the ID still counts.
             exceptions.doubtfulThrough = max(resume.id, exceptions.doubtfulThrough ?? .zero)
         }
@@ -324,8 +316,25 @@ extension ReplayRound {
 
     /// Whether nobody can have been given the ID that the client brought: it lies beyond all that was written, or lay in
     /// the future when the client came, and is no entry's. It may be another life's of the stream, whose clock was ahead.
-    private func isFromNowhere(_ place: StreamID) -> Bool {
-        guard case .claimed = resume, place > arrival else { return false }
-        return place > writtenThrough || !isClaimKnown && place.milliseconds > serverTimeAtArrival
+    private func isFromNowhere(_ events: [ReplayEvent], _ reading: Reading) -> Bool {
+        guard case .claimed(let id) = resume, id > arrival else { return false }
+        let wasInFuture = !isClaimKnown && id.milliseconds > serverTimeAtArrival
+        return switch reading {
+        case .place, .channelEntry: false
+        case .position: id > writtenThrough || wasInFuture
+        // The stream was trimmed past it, and may itself be ahead of the clock.
+        case .doubtful: wasInFuture && !runsAhead && !events.contains { $0.item.channelID == id }
+        }
+    }
+
+    /// The client is owed what has come since it arrived, however long it was until Redis answered; that it stands below the
+    /// ID says nothing. A log that was cut off from Redis had not read all that was written until then.
+    private func goOnFromArrival(log: borrowing EventLog) -> ReplayPlan.Next {
+        let then = StreamID(milliseconds: serverTimeAtArrival, sequence: 0).predecessor
+        let place = max(arrival, min(then, writtenAtStart))
+        guard place >= log.floor else { return .again(.settled(place, frontier: frontier), Exceptions()) }
+        var exceptions = Exceptions()
+        if place > log.lastID { exceptions.skipThrough = place }
+        return .log(log.number(atOrBefore: place), at: min(place, log.lastID), exceptions)
     }
 }

@@ -59,6 +59,8 @@ public struct ReplayRound: Sendable {
     let arrival: StreamID
     /// The clock of the global stream's server when the client came, or somewhat before.
     private(set) var serverTimeAtArrival: UInt64 = 0
+    /// The global stream has IDs that its server's clock has not come to yet.
+    private(set) var runsAhead = false
     /// How far the log had read when the round began.
     let readAtStart: StreamID
     /// This channel's events just above the floor when the round began: should the log let go of them meanwhile, they
@@ -137,6 +139,7 @@ public struct ReplayRound: Sendable {
             writtenAtStart = writtenThrough
             let time = globalFacts.serverMilliseconds
             // Both are cut to whole milliseconds.
+            runsAhead = writtenThrough.milliseconds > time
             serverTimeAtArrival = time - min(time, globalFacts.millisecondsSinceArrival + 1)
             pageCount = min(max(Self.pageBytes / max(channelFacts.sampleBytes, 256), 16), 2048)
             phase = .page

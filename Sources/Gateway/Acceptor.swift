@@ -1,5 +1,6 @@
 import EventLoop
 import Logging
+import Metrics
 
 /// Takes new connections from the loop's listening socket.
 final class Acceptor: ReadinessHandler {
@@ -61,6 +62,7 @@ final class Acceptor: ReadinessHandler {
     private func pause() {
         guard !isPaused, let registration else { return }
         isPaused = true
+        loop.counters.acceptPauses += 1
         loop.events.modify(registration, interest: [])
         if complaints.admit(now: loop.now) != nil {
             loop.logger.warning(

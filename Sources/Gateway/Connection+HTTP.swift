@@ -8,6 +8,9 @@ import WebSocket
 
 /// Plain requests, and the one that upgrades.
 extension Connection {
+    /// Each costs an answer, and thousands may have been sent at once.
+    private static let requestsAtATime = 4
+
     /// Takes bytes while no session is open; none, to go on with what was put aside.
     func receiveHTTP(_ bytes: UnsafeMutableRawBufferPointer) {
         guard let partial = partialHead else {
@@ -22,6 +25,7 @@ extension Connection {
     private func parseHeads(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser) {
         var parser = parser
         var rest = bytes
+        var answered = 0
         while phase == .http, !rest.isEmpty {
             if let publishing, publishing.state == .receiving {
                 let taken = receiveBody(UnsafeRawBufferPointer(rest), publishing)
@@ -30,18 +34,23 @@ extension Connection {
             }
             guard output.isEmpty, !isAwaitingAnswer else {
                 // The peer does not read its answers, or has not got the last one yet: its further requests wait.
-                partialHead = PartialHead(rest, parser)
+                partialHead = PartialHead(rest, parser, isPutAside: true)
                 return
+            }
+            guard answered < Self.requestsAtATime else {
+                partialHead = PartialHead(rest, parser, isPutAside: true)
+                return waitForTurn()
             }
             switch parser.parse(UnsafeRawBufferPointer(rest)) {
             case .needMore:
-                partialHead = PartialHead(rest, parser)
+                partialHead = PartialHead(rest, parser, isPutAside: false)
                 return
             case .refused(let refusal):
                 return refuse(.head(refusal))
             case .head(let head, let consumed):
                 rest = UnsafeMutableRawBufferPointer(rebasing: rest[consumed...])
                 answer(head)
+                answered += 1
             }
         }
         if !rest.isEmpty { receiveInSession(rest) }
@@ -83,7 +92,7 @@ extension Connection {
 
     /// Goes on with requests that were put aside until the last one's answer was out.
     func goOnReceiving() {
-        guard phase == .http, output.isEmpty, !isAwaitingAnswer else { return }
+        guard phase == .http, output.isEmpty, !isAwaitingAnswer, !isQueued else { return }
         if partialHead != nil { receiveHTTP(UnsafeMutableRawBufferPointer(start: nil, count: 0)) }
         readOnIfDecrypted()
     }

@@ -171,7 +171,7 @@ extension Connection {
         if let partialHead {
             partialHead.bytes.append(contentsOf: bytes)
         } else {
-            partialHead = PartialHead(bytes, RequestHeadParser(limits: loop.context.headLimits))
+            partialHead = PartialHead(bytes, RequestHeadParser(limits: loop.context.headLimits), isPutAside: true)
         }
         pauseReading()
     }

@@ -26,9 +26,9 @@ extension Connection {
     }
 
     /// Readiness, in the order that TLS wants: reading may have to write, and writing to read.
-    func handleSecure() {
-        guard security == .established || goOnWithHandshake() else { return }
-        if !isReadingPaused { readAll() }
+    func handleSecure(isItsTurn: Bool = false) {
+        guard security == .established || goOnWithHandshake(isItsTurn) else { return }
+        if !isReadingPaused { read() }
         if isAwaitingWritable, phase != .closed { goOnWriting() }
         guard phase != .closed else { return }
         updateInterest(awaitingWritable: isAwaitingWritable)
@@ -44,8 +44,12 @@ extension Connection {
     }
 
     /// Whether the connection can be read from and written to.
-    private func goOnWithHandshake() -> Bool {
+    private func goOnWithHandshake(_ isItsTurn: Bool) -> Bool {
         if security == .awaitingHello, !begin() { return false }
+        guard isItsTurn else {
+            waitForTurn(in: loop.handshakes)
+            return false
+        }
         switch stream.finishConnecting() {
         case .connected:
             security = .established

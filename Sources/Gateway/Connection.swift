@@ -27,11 +27,21 @@ final class Connection: ReadinessHandler {
     final class PartialHead {
         var bytes: [UInt8]
         var parser: RequestHeadParser
+        /// There may be whole requests in it.
+        let isPutAside: Bool
 
-        init(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser) {
+        init(_ bytes: UnsafeMutableRawBufferPointer, _ parser: RequestHeadParser, isPutAside: Bool) {
             self.bytes = [UInt8](bytes)
             self.parser = parser
+            self.isPutAside = isPutAside
         }
+    }
+
+    /// What it is there for, once a request has said so.
+    private enum Purpose {
+        case unknown
+        case session(Subscriber)
+        case publication(PublishRequest)
     }
 
     // In an order that leaves no gaps: there may be very many of them. `IdleMemoryTests` counts the bytes.
@@ -43,10 +53,8 @@ final class Connection: ReadinessHandler {
     var output = PendingOutput()
     /// A head that has not arrived whole, or requests that were put aside; nil otherwise.
     var partialHead: PartialHead?
-    var subscriber: Subscriber?
+    private var purpose = Purpose.unknown
     var registration = Registration.void
-    /// An event that it is publishing; nil otherwise.
-    var publishing: PublishRequest?
     /// Whom it comes from, as far as proxies that are believed have said so.
     var peer: SocketAddress
     var phase = Phase.http
@@ -57,12 +65,29 @@ final class Connection: ReadinessHandler {
     private var endsWhenFlushed = false
     private(set) var isReadingPaused = false
     private(set) var isAwaitingWritable = false
+    /// It waits for its turn: it has sent more than is taken at a time, or wants a TLS handshake.
+    private(set) var isQueued = false
     /// Something was asked for that others have to answer first: other loops, or Redis.
     var isAwaitingAnswer = false
     /// Which listener it came from.
     let port: Port
     /// What was written so far, for the log.
     private(set) var traffic = Traffic()
+
+    var subscriber: Subscriber? {
+        get { if case .session(let subscriber) = purpose { subscriber } else { nil } }
+        set {
+            if let newValue { purpose = .session(newValue) } else if subscriber != nil { purpose = .unknown }
+        }
+    }
+
+    /// An event that it is publishing; nil otherwise.
+    var publishing: PublishRequest? {
+        get { if case .publication(let request) = purpose { request } else { nil } }
+        set {
+            if let newValue { purpose = .publication(newValue) } else if publishing != nil { purpose = .unknown }
+        }
+    }
 
     /// How long a peer may take to answer our close frame, or to close after our last answer: long enough for any
     /// network, short enough that a peer who does not bother holds nothing.
@@ -241,12 +266,16 @@ final class Connection: ReadinessHandler {
             isAwaitingWritable = awaitingWritable
             loop.counters.socketsBlocked += awaitingWritable ? 1 : -1
         }
-        // A peer that asks without reading the answers is not read from until it does, nor one that asks behind a poll.
-        isReadingPaused = phase == .http ? awaitingWritable || isAwaitingAnswer : partialHead != nil
+        isReadingPaused = isQueued || isAnswerOutstanding
         var interest: Interest = isReadingPaused ? [] : .read
         if awaitingWritable { interest.formUnion(stream.writeInterest) }
         interest.formUnion(stream.interestNeeded)
         loop.events.modify(registration, interest: interest)
+    }
+
+    /// A peer that asks without reading the answers is not read from until it does, nor one that asks behind a poll.
+    private var isAnswerOutstanding: Bool {
+        phase == .http ? isAwaitingWritable || isAwaitingAnswer : partialHead != nil
     }
 
     /// Until the next answer is out.
@@ -260,7 +289,7 @@ final class Connection: ReadinessHandler {
             goOnWriting()
         }
         guard phase != .closed, !isReadingPaused else { return }
-        if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { readAll() }
+        if ready.contains(.readable) || ready.contains(.hangup) || ready.contains(.error) { read() }
     }
 
     /// The socket may take more now.
@@ -270,32 +299,62 @@ final class Connection: ReadinessHandler {
         goOnReceiving()
     }
 
-    /// Reads of one turn: so that a peer that never stops sending does not hold the loop.
-    private static let readsPerTurn = 4
-    /// Bytes of requests taken in one turn: any usual head, but not thousands of pipelined ones, each of which costs an
-    /// answer.
-    private static let requestBytesPerTurn = 8192
+    /// The most that is read at a time, so that nobody is held up by what another sends: any usual head; of frames, each of
+    /// which may ask for an answer, fewer; of what is thrown away, more.
+    private var bytesPerRead: Int {
+        switch phase {
+        case .http: publishing == nil ? 8192 : loop.receiveBuffer.count
+        case .open, .closing: 1024
+        case .lingering, .closed: 16_384
+        }
+    }
 
-    func readAll() {
-        for _ in 0..<Self.readsPerTurn {
-            guard phase != .closed, !isReadingPaused else { return }
-            let isRequest = phase == .http && publishing == nil
-            let whole = loop.receiveBuffer
-            let buffer = isRequest ? UnsafeMutableRawBufferPointer(rebasing: whole[..<Self.requestBytesPerTurn]) : whole
-            switch stream.read(into: buffer) {
-            case .bytes(let count):
-                subscriber?.session.heard()
-                receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
-                if count < buffer.count || isRequest { return }
-            case .wouldBlock:
-                return
-            case .endOfStream:
-                // A TLS client that waits for the answer to its close_notify is given it.
-                if stream.isSecure { stream.shutdownWrite() }
-                return end(.client)
-            case .failed(let error):
-                return end(error.code == ECONNRESET ? .client : .init(error))
-            }
+    /// Who has sent more than this since it was last read from waits for its turn before it is read from again. Clients of a
+    /// push gateway hardly speak, and one frame of theirs is not so long.
+    private static let bytesWithoutWaiting = 256
+
+    func read() {
+        guard phase != .closed, !isReadingPaused else { return }
+        let isRequest = phase == .http
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: loop.receiveBuffer[..<bytesPerRead])
+        switch stream.read(into: buffer) {
+        case .bytes(let count):
+            subscriber?.session.heard()
+            receive(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+            if count == buffer.count || !isRequest && count > Self.bytesWithoutWaiting { waitForTurn() }
+        case .wouldBlock:
+            break
+        case .endOfStream:
+            // A TLS client that waits for the answer to its close_notify is given it.
+            if stream.isSecure { stream.shutdownWrite() }
+            end(.client)
+        case .failed(let error):
+            end(error.code == ECONNRESET ? .client : .init(error))
+        }
+    }
+
+    /// Until ``takeTurn()`` nothing more is taken from it.
+    func waitForTurn(in queue: InputQueue? = nil) {
+        guard !isQueued, phase != .closed else { return }
+        isQueued = true
+        updateInterest(awaitingWritable: isAwaitingWritable)
+        (queue ?? loop.inputs).add(self)
+    }
+
+    /// Its turn has come: goes on with what was put aside, reads, or goes on with its handshake.
+    func takeTurn() {
+        isQueued = false
+        isReadingPaused = isAnswerOutstanding
+        if phase == .http, partialHead?.isPutAside == true {
+            goOnReceiving()
+        } else if security == .plain {
+            read()
+        }
+        guard phase != .closed, !isQueued else { return }
+        if security == .plain {
+            updateInterest(awaitingWritable: isAwaitingWritable)
+        } else {
+            handleSecure(isItsTurn: true)
         }
     }
 

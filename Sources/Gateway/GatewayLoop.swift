@@ -36,6 +36,8 @@ final class GatewayLoop {
     private(set) lazy var acceptor = Acceptor(loop: self, listener: listener)
     private lazy var metricsAcceptor = metricsListener.map { Acceptor(loop: self, listener: $0, port: .metrics) }
     private(set) lazy var figures = FiguresCollector(loop: self, peers: mailboxes.filter { $0 !== mailbox })
+    private(set) lazy var inputs = InputQueue(loop: self, .flood)
+    private(set) lazy var handshakes = InputQueue(loop: self, .handshake)
     private(set) lazy var figureStreams = FigureStreams(loop: self)
     private(set) lazy var replayer = Replayer(loop: self)
     /// For what is written to Redis.
@@ -72,7 +74,7 @@ final class GatewayLoop {
 
     /// What sockets are read into: one block for all, since what is read is used up before the next read.
     let receiveBuffer: UnsafeMutableRawBufferPointer
-    static let receiveBytes = 64 * 1024
+    static let receiveBytes = 16 * 1024
 
     // Scratch values of the delivery, kept to be used again.
     var gather = Gather()

@@ -138,8 +138,9 @@ final class Replayer: RedisLinkUser {
             loop.tellGap(subscriber)
         }
         if case .again(let point, _) = plan.next {
-            // What is removed from here on is removed while it reads.
-            if point != round.reading.resume { subscriber.hasFallenBehind = true }
+            // What is removed from here on is removed while it reads. Not so where the ID it brought lay in the future, and it
+            // is taken back to when it came: that ID would say still less when it comes back with it.
+            if point != round.reading.resume, point.id >= round.reading.resume.id { subscriber.hasFallenBehind = true }
             subscriber.needsAllTwins = plan.sends.isEmpty && point == round.reading.resume
         } else {
             subscriber.needsAllTwins = false

@@ -24,6 +24,13 @@ extension Figure {
         .gauge("replays_waiting", "Connections that wait for what Redis has of the events they missed.") {
             $0.replaysWaiting
         },
+        .counter("accept_pauses", "Times that no connection was accepted any more for want of a file descriptor.") {
+            $0.acceptPauses
+        },
+        .counter(
+            "inputs_deferred",
+            "Times that a client had to wait for its turn to be read from, because it had sent much at once."
+        ) { $0.inputsDeferred },
         .counter("events_read", "Events read from the global stream.") { $0.eventsRead },
         .counter("events_skipped", "Entries of the global stream that were malformed and skipped.") {
             $0.eventsSkipped

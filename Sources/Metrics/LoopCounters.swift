@@ -26,6 +26,10 @@ public struct LoopCounters: Sendable, Equatable {
     public var socketsBlocked = 0
     /// Connections that wait for what Redis has of the events they missed.
     public var replaysWaiting = 0
+    /// Times that connections were not accepted any more for want of a descriptor.
+    public var acceptPauses = 0
+    /// Times that a client had to wait for its turn to be read from, because it had sent much at once.
+    public var inputsDeferred = 0
     /// Events read from the global stream; counted by the reader's owner only.
     public var eventsRead = 0
     /// Malformed entries; counted by the reader's owner only.

@@ -37,6 +37,8 @@ public struct Snapshot: Sendable, Equatable {
         figures.presenceWrites += other.presenceWrites
         figures.socketsBlocked += other.socketsBlocked
         figures.replaysWaiting += other.replaysWaiting
+        figures.acceptPauses += other.acceptPauses
+        figures.inputsDeferred += other.inputsDeferred
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped
         figures.deliveries += other.deliveries

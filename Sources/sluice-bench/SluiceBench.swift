@@ -19,7 +19,7 @@ struct SluiceBench: ParsableCommand {
 
               sluice-bench spread --port 8080 --redis-port 6379 --pid 4711
             """,
-        subcommands: [Measure.self, Compare.self], defaultSubcommand: Measure.self)
+        subcommands: [Measure.self, Compare.self, Hostile.self], defaultSubcommand: Measure.self)
 
     static func main() {
         do {

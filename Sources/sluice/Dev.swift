@@ -12,8 +12,8 @@ struct Dev: ParsableCommand {
         usage: "sluice dev [--port <number>] [--log-level <level>]",
         discussion: """
             Starts a private redis-server (nothing is kept, no port is opened for it) and the gateway, with a secret \
-            made for this run, and prints the commands to try. Ctrl-C ends both. Configuration files and environment \
-            variables do not count here.
+            made for this run, and prints the commands to try. Ctrl-C ends both. SIGUSR1 turns the log level to debug, \
+            another one back. Configuration files and environment variables do not count here.
 
             For example:
 
@@ -27,6 +27,11 @@ struct Dev: ParsableCommand {
         // First of all, so that every thread there will be inherits it. SIGHUP too: a closed terminal must not leave
         // the directory behind.
         Signals.ignoreBrokenPipe()
+        do {
+            try Signals.block([SIGUSR1])
+        } catch {
+            throw CommandFailure("\(error)")
+        }
         let waiter = try Waiter(endedBy: [SIGTERM, SIGINT, SIGHUP])
         let directory = try TemporaryDirectory(prefix: "sluice-dev-", roomForName: PrivateRedis.socketName.utf8.count)
         let redis: PrivateRedis
@@ -47,10 +52,16 @@ struct Dev: ParsableCommand {
             file: .text(Self.file(redis.socketPath, secret), name: "the configuration of sluice dev"),
             environment: [:], overrides: listening.overrides + logging.overrides)
         guard let settings = loaded.settings else { throw CommandFailure(loaded.problems.map(\.description)) }
-        let logger = try Logger(settings, from: loaded)
+        let level = LogLevelSwitch(Logger.Level(settings.logLevel))
+        let logger = try Logger(settings, from: loaded, level: level)
         raiseDescriptorLimit()
 
         let gateway: Gateway
+        do {
+            try Signals.deliver([SIGUSR1], on: waiter.loop) { _ in level.toggleDebug(logger) }
+        } catch {
+            throw CommandFailure("\(error)")
+        }
         do {
             gateway = try Gateway.open(settings, loaded, logger, handlesSignals: false)
         } catch {

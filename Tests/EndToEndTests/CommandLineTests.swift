@@ -56,6 +56,19 @@ struct CommandLineTests {
         #expect(!FileManager.default.fileExists(atPath: String(tail[directory])))
     }
 
+    @Test("SIGUSR1 turns dev's log level to debug and back, as it does with serve, and ends nothing")
+    func devDebug() throws {
+        let dev = try SluiceProcess(["dev", "--port", "\(try freePort())"])
+        try eventually("dev prints what to try") { dev.standardOutput.contains("Ctrl-C") }
+        dev.kill(SIGUSR1)
+        try eventually("it says so") { dev.standardError.contains("debug until the next one") }
+        dev.kill(SIGUSR1)
+        try eventually("it says so") { dev.standardError.contains("the configured one again") }
+        #expect(dev.isRunning)
+        dev.kill(SIGTERM)
+        #expect(try dev.exitStatus() == 0)
+    }
+
     /// The processes whose parent is `parent`.
     private static func children(of parent: Int32) throws -> [Int32] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { name in

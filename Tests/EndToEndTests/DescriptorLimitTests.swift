@@ -33,6 +33,10 @@ struct DescriptorLimitTests {
         #expect(
             sluice.standardError.contains("out of file descriptors")
                 || sluice.standardOutput.contains("out of file descriptors"))
+        try watcher.send(RequestText("/metrics").bytes)
+        let figures = try HTTPAnswer.read(from: watcher).body
+        #expect(
+            figures.contains("\nsluice_accept_pauses_total ") && !figures.contains("\nsluice_accept_pauses_total 0\n"))
         try watcher.send(RequestText("/health").bytes)
         #expect(try HTTPAnswer.read(from: watcher).status == 200)
 

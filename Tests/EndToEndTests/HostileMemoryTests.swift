@@ -27,7 +27,7 @@ struct HostileMemoryTests {
         try expectEvent(client, redis, "second")
         try eventually("its descriptors are back at \(descriptors)") { try descriptorCount(sluice) <= descriptors }
         let grown = try residentBytes(sluice) - memory
-        #expect(grown <= Self.allowance, "it grew by \(grown) bytes")
+        #expect(Sanitizer.isActive || grown <= Self.allowance, "it grew by \(grown) bytes")
     }
 
     private func round(_ port: UInt16, _ count: Int) throws {

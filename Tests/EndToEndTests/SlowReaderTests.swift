@@ -54,7 +54,7 @@ struct SlowReaderTests {
         }
         try Self.expectAnswer(quick, redis)
         let grown = try sluice.memory("VmHWM") - before
-        #expect(grown <= Self.historyBytes + Self.allowance, "it grew by \(grown) bytes")
+        #expect(Sanitizer.isActive || grown <= Self.historyBytes + Self.allowance, "it grew by \(grown) bytes")
     }
 
     private static func publish(_ redis: RedisProcess, first: Int, _ count: Int) throws {

@@ -36,11 +36,14 @@ import Testing
             stream.lastGenerated.milliseconds == time ? stream.lastGenerated.successor : .ms(time)
         }
 
+        mutating func readOne() { gateway.read(1, redis: redis, channels: ResumeRulesTests.channels) }
+
         mutating func read() { gateway.read(.max, redis: redis, channels: ResumeRulesTests.channels) }
 
-        func session(_ resume: ResumePoint, skew: Int64 = 1000) -> SimulatedSession {
+        func session(_ resume: ResumePoint, skew: Int64 = 1000, arrival: StreamID? = nil) -> SimulatedSession {
             SimulatedSession(
-                channelIndex: 0, channel: ResumeRulesTests.channels[0], skew: skew, resume: resume, log: gateway.log)
+                channelIndex: 0, channel: ResumeRulesTests.channels[0], skew: skew, resume: resume, arrival: arrival,
+                log: gateway.log)
         }
 
         /// What a client that resumes there gets until it is up to date.
@@ -186,6 +189,36 @@ import Testing
             setting.read()
             #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["D", "E"])
         }
+    }
+
+    @Test(
+        "rule 4: the same where Redis could not be asked until the log had passed the ID",
+        arguments: [(1, 300), (1, 1 << 20), (500, 300)], [false, true])
+    func fromArrivalOnLate(load: (events: UInt64, sampleBytes: Int), isTrimmed: Bool) {
+        var setting = Setting(capacity: 1)
+        setting.redis.sampleBytes = load.sampleBytes
+        setting.write([("A", 10_000, 10_001)])
+        setting.read()
+        let arrival = setting.gateway.log.lastID
+        setting.write([("B", 10_100, 10_101)])
+        let expected = (0..<load.events).flatMap { number in
+            [("D\(number)", 11_002 + number), ("E\(number)", 14_000 + number)]
+        }.sorted { $0.1 < $1.1 }
+        setting.write(expected.map { ($0.0, $0.1, $0.1) })
+        setting.write([("F", 16_000, 16_000)])
+        // Each in a batch of its own: the log holds the last.
+        for _ in setting.redis.global.entries { setting.readOne() }
+        if isTrimmed { setting.redis.global.trim(setting.redis.global.entries.count - 1) }
+        var session = setting.session(.claimed(.ms(13_000)), arrival: arrival)
+        guard let request = session.request else {
+            Issue.record("nothing is asked")
+            return
+        }
+        session.receive(
+            setting.redis.answer(request, channel: 0, time: 16_001, millisecondsSinceArrival: 5001),
+            log: setting.gateway.log)
+        let given = Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log))
+        #expect(given == expected.map(\.0) + ["F"])
     }
 
     // MARK: Issue 2

@@ -17,6 +17,7 @@ struct SimulatedSession {
     let channelIndex: Int
     let channel: Channel
     let skew: Int64
+    private let arrival: StreamID
     private(set) var state: State
     private(set) var resume: ResumePoint
     private(set) var rounds = 0
@@ -29,7 +30,11 @@ struct SimulatedSession {
     var maximumWindows = 256
     var maximumSpanInSkews: UInt64 = 64
 
-    init(channelIndex: Int, channel: Channel, skew: Int64, resume: ResumePoint, log: EventLog) {
+    /// - Parameter arrival: how far the log had read when the client came; nil: as far as now.
+    init(
+        channelIndex: Int, channel: Channel, skew: Int64, resume: ResumePoint, arrival: StreamID? = nil, log: EventLog
+    ) {
+        self.arrival = arrival ?? log.lastID
         self.channelIndex = channelIndex
         self.channel = channel
         self.skew = skew
@@ -51,7 +56,8 @@ struct SimulatedSession {
         }
         rounds += 1
         var round = ReplayRound(
-            channel: channel, resume: resume, exceptions: exceptions, skewMilliseconds: skew, log: log)
+            channel: channel, resume: resume, exceptions: exceptions, skewMilliseconds: skew,
+            arrival: arrival, log: log)
         self.resume = round.resume
         round.maximumWindows = maximumWindows
         round.maximumSpanInSkews = maximumSpanInSkews

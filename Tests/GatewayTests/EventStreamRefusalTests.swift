@@ -79,7 +79,9 @@ struct EventStreamRefusalTests {
         #expect(answer.field("Access-Control-Allow-Origin") == "http://localhost:3000")
         #expect(answer.field("Access-Control-Allow-Credentials") == "true")
         #expect(answer.field("Access-Control-Allow-Methods") == "GET, HEAD, OPTIONS")
-        #expect(answer.field("Access-Control-Allow-Headers") == "Authorization, Last-Event-ID, Cache-Control")
+        #expect(
+            answer.field("Access-Control-Allow-Headers")
+                == "Authorization, Last-Event-ID, Cache-Control, Content-Type, Idempotency-Key")
         #expect(answer.field("Access-Control-Max-Age") == "7200")
         #expect(answer.field("Vary") == "Origin")
         #expect(answer.field("Content-Length") == nil)

@@ -183,6 +183,40 @@ struct HostilePeerTests {
         }
     }
 
+    @Test(
+        "of a flood a little is taken at a time, each time behind all others who flood, and who is silent is not held up"
+    )
+    func floodsTakeTurns() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) { $0.eventLoops = 1 }.ready()
+        let client = try gateway.connect("alpha")
+        // What people's clients say never waits.
+        for _ in 0..<20 {
+            try client.send(opcode: 1, [UInt8](repeating: 0x61, count: 200))
+            #expect(try client.barrier().isEmpty)
+        }
+        #expect(try gateway.figures().figures.inputsDeferred == 0)
+        let flooding = try (0..<16).map { _ in try gateway.connect("beta") }
+        let pings = (0..<2000).flatMap { WebSocketClient.frame(opcode: 9, Array("\($0)".utf8)) }
+        for flooding in flooding { #expect(try flooding.socket.flood(pings, patience: 5000) == pings.count) }
+        let requests = try TestSocket.connect(port: gateway.port)
+        let request = RequestText("/health").bytes
+        try requests.send([[UInt8]](repeating: request, count: 400).flatMap { $0 })
+        for job in 0..<10 {
+            let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "job-\(job)"))
+            #expect(eventID(try client.event()) == id)
+        }
+        // All of it is answered in the end.
+        for flooding in flooding {
+            for number in 0..<2000 { #expect(try flooding.frame().text == "\(number)") }
+        }
+        for _ in 0..<400 { #expect(try HTTPAnswer.read(from: requests).status == 200) }
+        // 1 KiB of frames, or 4 requests, at a time.
+        let least = flooding.count * pings.count / 1024 + 400 / 4 - 1
+        #expect(try gateway.figures().figures.inputsDeferred >= least)
+        #expect(try client.barrier().isEmpty)
+    }
+
     @Test("a flood of fragments without bytes holds nobody up, and one of a byte each ends at the message's limit")
     func fragmentFlood() throws {
         let redis = try RedisProcess()

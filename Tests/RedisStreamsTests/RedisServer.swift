@@ -16,11 +16,10 @@ final class RedisServer {
 
     var socketPath: String { directory + "/s" }
 
-    /// Returns when it accepts connections, which it says itself.
+    /// Returns when it accepts connections. (What it says then is not the same for Redis and Valkey.)
     init(_ arguments: String...) throws {
         directory = NSTemporaryDirectory() + "sluice-redis-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             [
@@ -28,19 +27,15 @@ final class RedisServer {
                 "--appendonly", "no",
             ]
             + arguments
-        process.standardOutput = output
-        process.standardError = output
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        var said = ""
-        while !said.contains("ready to accept connections at") {
-            let descriptor = output.fileHandleForReading.fileDescriptor
-            guard try wait(for: descriptor, milliseconds: 60_000) else {
-                throw TestFailure(description: "redis-server is slow")
-            }
-            let data = output.fileHandleForReading.availableData
-            guard !data.isEmpty else { throw TestFailure(description: "redis-server ended: \(said)") }
-            said += String(decoding: data, as: UTF8.self)
+        let deadline = ContinuousClock.now + .seconds(60)
+        while (try? RedisConnection(path: socketPath)) == nil {
+            guard process.isRunning else { throw TestFailure(description: "redis-server ended at once") }
+            guard ContinuousClock.now < deadline else { throw TestFailure(description: "redis-server is slow") }
+            usleep(2000)
         }
     }
 

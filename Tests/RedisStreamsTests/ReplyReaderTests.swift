@@ -188,8 +188,8 @@ struct ReplyReaderTests {
             }
         }
         #expect(reader.footprint <= 512 * 1024)
-        // All of them would be 500 MB.
-        #expect(processMemory().resident - before < 200 * 1024 * 1024)
+        // All of them would be 500 MB. Other tests run in the process at the same time.
+        #expect(processMemory().resident - before < 400 * 1024 * 1024)
     }
 
     @Test("a large reply's memory is given back after it")

@@ -9,13 +9,8 @@ public final class SluiceProcess {
 
     /// The binary that was built with the running tests: it lies beside their bundle, wherever that was built.
     public static func binary(_ name: String = "sluice") throws -> String {
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-        for line in maps.split(separator: "\n") {
-            guard let start = line.firstIndex(of: "/"), line.hasSuffix(".xctest") else { continue }
-            let bundle = URL(fileURLWithPath: String(line[start...]))
-            return bundle.deletingLastPathComponent().appendingPathComponent(name).path
-        }
-        throw Failure("the path of the tests' own bundle was not found in /proc/self/maps")
+        let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent(name).path
     }
 
     /// - Parameters:
@@ -42,7 +37,10 @@ public final class SluiceProcess {
             process.arguments = arguments
         }
         var variables = environment
-        variables["PATH"] = ProcessInfo.processInfo.environment["PATH"]
+        // What `make sanitize` says counts for the processes too.
+        for name in ["PATH", "ASAN_OPTIONS", "TSAN_OPTIONS"] {
+            variables[name] = ProcessInfo.processInfo.environment[name]
+        }
         variables["HOME"] = scratch.path
         process.environment = variables
         process.currentDirectoryURL = directory ?? scratch
@@ -90,11 +88,15 @@ public final class SluiceProcess {
 
     /// Waits until it accepts connections.
     public func waitUntilReady(port: UInt16) throws {
-        try eventually("sluice is ready on port \(port)") {
-            guard isRunning else { throw Failure("sluice ended: \(standardError)") }
-            guard let socket = try? TestSocket.connect(port: port) else { return false }
-            try socket.send("GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            return try HTTPAnswer.read(from: socket).status == 200
+        do {
+            try eventually("sluice is ready on port \(port)") {
+                guard isRunning else { throw Failure("sluice ended: \(standardError)") }
+                guard let socket = try? TestSocket.connect(port: port) else { return false }
+                try socket.send("GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return try HTTPAnswer.read(from: socket).status == 200
+            }
+        } catch {
+            throw Failure("\(error); it said: \(standardError)")
         }
     }
 }
