@@ -126,13 +126,15 @@ struct ContractTests {
     func redisAway(transport: ContractTransport) throws {
         let redis = try RedisProcess(persistent: true)
         let gateway = try TestGateway.quiet(redis).open()
-        let client = try transport.connect(gateway, "alpha", lastID: "0-0")
         var expected: [String] = []
         func publish(_ number: Int) throws {
             let data = sampleEvent("alpha", "\(number)")
             expected.append(eventText(try redis.publish("alpha", data).global, data))
         }
         for number in 0..<5 { try publish(number) }
+        // What it is to give from memory has to be there, under the IDs that memory knows.
+        try ReplayScenario.hasRead(gateway, redis)
+        let client = try transport.connect(gateway, "alpha", lastID: "0-0")
         var texts = try client.events(3)
         redis.kill()
         // From memory, by a new connection too.
