@@ -54,9 +54,11 @@ extension ReplayRound {
             }
             let mayStillCome = mayStillCome(channelID, log: log)
             if let frontier, let removedThrough, channelID <= removedThrough {
+                // A stream that is not there has lost nothing that is owed: it is yet to begin, or was deleted.
+                let undecided: ReplayEvent.Twin = isGlobalMissing ? .pending : .ambiguous
                 events.append(
                     ReplayEvent(
-                        item: item, twin: mayStillCome ? .ambiguous : .trimmed,
+                        item: item, twin: mayStillCome ? undecided : .trimmed,
                         key: min(channelID, frontier.predecessor)))
             } else {
                 events.append(ReplayEvent(item: item, twin: mayStillCome ? .pending : .none, key: channelID))

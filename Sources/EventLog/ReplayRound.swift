@@ -201,6 +201,8 @@ public struct ReplayRound: Sendable {
     /// Whether entries behind the resume point may have been removed from the global stream, or with the one before it.
     var isGlobalTrimmed: Bool { globalFacts.trimmed || isBeforeBreak }
 
+    var isGlobalMissing: Bool { globalFacts.lastGenerated == .zero }
+
     /// How far the global stream was ever written, as far as is known: one that is gone does not say.
     var writtenThrough: StreamID { max(globalFacts.lastGenerated, hasBroken ? readAtStart : .zero) }
 

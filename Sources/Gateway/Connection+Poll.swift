@@ -104,6 +104,7 @@ extension Connection {
         if subscriber.isLagging, subscriber.poll?.isEmpty == true, now < limit {
             subscriber.session = .poll(until: limit)
         } else {
+            subscriber.poll?.isOverdue = subscriber.isLagging
             completePoll(.answered)
         }
     }
@@ -135,7 +136,7 @@ extension Connection {
         phase = .http
         loop.pollHasEnded()
         // Somebody who has had nothing, and is owed what could not be read in time.
-        let isUnavailable = poll.isEmpty && poll.hasMore && loop.availability == .serving
+        let isUnavailable = poll.isEmpty && poll.isOverdue
         let counter: WritableKeyPath<LoopCounters, Int> =
             isUnavailable ? \.pollsUnavailable : poll.isEmpty ? \.pollsEmpty : \.pollsWithEvents
         loop.counters[keyPath: counter] += 1

@@ -25,8 +25,10 @@ final class Poll {
     private(set) var last: StreamID?
     /// Its answer goes out at the end of the loop's turn.
     var isScheduled = false
-    /// What it is being replayed is more than was taken, or is still to be read.
+    /// It was owed more than was taken, or than was read in time.
     var hasMore = false
+    /// Its time is over, and what it asks for was not read.
+    var isOverdue = false
 
     init(waitsUntil: MonotonicTime, after: StreamID, keep: Bool, toHead: Bool, fields: [Response.Field]) {
         self.waitsUntil = waitsUntil

@@ -221,6 +221,20 @@ import Testing
         #expect(given == expected.map(\.0) + ["F"])
     }
 
+    @Test("an event whose producer is about to begin the global stream comes once, under the ID that it gets there")
+    func firstOfAll() {
+        var setting = Setting(floor: .ms(9999))
+        setting.redis.now = 10_001
+        setting.write([("A", 10_000, nil)])
+        var session = setting.session(.claimed(.zero))
+        #expect(session.drain(redis: setting.redis, log: setting.gateway.log).isEmpty)
+        setting.setGlobal(0, 10_002)
+        setting.read()
+        let given = session.drain(redis: setting.redis, log: setting.gateway.log)
+        #expect(Self.bodies(given) == ["A"])
+        #expect(Self.times(given) == [10_002])
+    }
+
     // MARK: Issue 2
 
     @Test("an event of the same millisecond as the last one seen is not lost", arguments: [StreamID.zero, .ms(20_000)])

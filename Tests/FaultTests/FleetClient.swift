@@ -5,7 +5,11 @@ import TestSupport
 ///
 /// Lives on its ``Fleet``'s thread, which polls its socket.
 struct FleetClient: Sendable {
-    enum Transport: Sendable { case webSocket, eventStream }
+    enum Transport: Sendable {
+        case webSocket, eventStream
+        /// From the first ID on that it has to come back with; until then an event stream.
+        case polling
+    }
 
     /// How it is cut off by its own doing.
     private enum Whim: CaseIterable { case closes, leaves, resets, stopsReading, stopsReadingAndResets }
@@ -15,6 +19,8 @@ struct FleetClient: Sendable {
         case connecting(since: Int)
         case shakingHands(since: Int, head: [UInt8])
         case open(Reader)
+        /// Has had answers on this connection, and waits for the next one.
+        case polling(since: Int, answer: [UInt8])
     }
 
     private enum Reader {
@@ -42,6 +48,7 @@ struct FleetClient: Sendable {
     private var state = State.away(until: 0)
     private var random: SplitMix64
     private var lastID: String?
+    private var gateway = 0
     private(set) var lastNumber: Int?
     /// When it does next what it likes.
     private var whimAt = Int.max
@@ -55,7 +62,14 @@ struct FleetClient: Sendable {
         random = SplitMix64(seed: seed)
     }
 
-    var isOpen: Bool { if case .open = state { true } else { false } }
+    var isOpen: Bool {
+        switch state {
+        case .open, .polling: true
+        case .away, .connecting, .shakingHands: false
+        }
+    }
+
+    private var isPolling: Bool { transport == .polling && lastID != nil }
 
     /// What its socket is to be polled for.
     var interest: Int16 {
@@ -63,7 +77,7 @@ struct FleetClient: Sendable {
         case .away: 0
         case .connecting: Int16(POLLOUT)
         case .shakingHands: Int16(POLLIN)
-        case .open: readsAgainAt == nil ? Int16(POLLIN) : 0
+        case .open, .polling: readsAgainAt == nil ? Int16(POLLIN) : 0
         }
     }
 
@@ -92,7 +106,8 @@ struct FleetClient: Sendable {
             if now >= until { connect(now, ports) }
         case .connecting(let since), .shakingHands(let since, _):
             if now - since > 15_000 { refused("no answer for 15 s", now) }
-        case .open:
+        case .open, .polling:
+            if case .polling(let since, _) = state, now - since > 15_000 { return refused("no answer for 15 s", now) }
             guard now >= whimAt, !isSteady, !isCalm, readsAgainAt == nil, lastID != nil else { return }
             whim(now)
         }
@@ -118,7 +133,7 @@ struct FleetClient: Sendable {
     private mutating func connect(_ now: Int, _ ports: [UInt16]) {
         descriptor = socket(
             AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
-        let gateway = random.int(0...ports.count - 1)
+        gateway = random.int(0...ports.count - 1)
         let descriptor = descriptor
         let result = withLoopback(ports[gateway]) { Glibc.connect(descriptor, $0, $1) }
         record.resumes.append(Checker.Resume(lastID: lastID, lastNumber: lastNumber, gateway: gateway))
@@ -127,9 +142,12 @@ struct FleetClient: Sendable {
     }
 
     private var request: String {
+        if isPolling {
+            return PollingClient.request(channel: "c\(record.channel)", lastID: lastID, query: "wait=1").text
+        }
         switch transport {
         case .webSocket: return WebSocketClient.request(channel: "c\(record.channel)", lastID: lastID)
-        case .eventStream:
+        case .eventStream, .polling:
             let lines =
                 [
                     "GET /events HTTP/1.1", "Host: localhost:8080", "Accept: text/event-stream",
@@ -201,6 +219,10 @@ struct FleetClient: Sendable {
         case .open:
             guard count > 0 else { return wasCut(now) }
             take(chunk[..<count], now)
+        case .polling(let since, let answer):
+            guard count > 0 else { return wasCut(now) }
+            state = .polling(since: since, answer: answer + chunk[..<count])
+            takeAnswer(now)
         case .away, .connecting: break
         }
     }
@@ -209,6 +231,7 @@ struct FleetClient: Sendable {
         guard case .shakingHands(_, let head) = state else { return }
         let mark = Array("\r\n\r\n".utf8)
         guard let end = head.indices.first(where: { head[$0...].starts(with: mark) }) else { return }
+        if isPolling { return takeAnswer(now) }
         let text = String(decoding: head[..<end], as: UTF8.self)
         let status = text.split(separator: " ").dropFirst().first.map(String.init) ?? ""
         let reader: Reader
@@ -216,7 +239,7 @@ struct FleetClient: Sendable {
         case .webSocket:
             guard status == "101" else { return refused(status, now) }
             reader = .webSocket(WebSocketReader())
-        case .eventStream:
+        case .eventStream, .polling:
             guard status == "200" else { return refused(status, now) }
             reader = .eventStream(
                 EventStreamReader(isChunked: text.lowercased().contains("transfer-encoding: chunked")))
@@ -225,6 +248,39 @@ struct FleetClient: Sendable {
         record.resumes[record.resumes.count - 1].openedAt = now
         whimAt = now + random.int(50...3000)
         take(head[(end + mark.count)...], now)
+    }
+
+    /// Takes the answer to a poll when it is whole, and polls again.
+    private mutating func takeAnswer(_ now: Int) {
+        let bytes: [UInt8]
+        switch state {
+        case .shakingHands(_, let head): bytes = head
+        case .polling(_, let answer): bytes = answer
+        case .away, .connecting, .open: return
+        }
+        let mark = Array("\r\n\r\n".utf8)
+        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: mark) }) else { return }
+        let lines = String(decoding: bytes[..<end], as: UTF8.self).lowercased().split(separator: "\r\n")
+        let length = lines.first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+        guard bytes.count >= end + mark.count + length else { return }
+        let status = lines.first?.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+        guard status == "200" else { return refused(status, now) }
+        if !isOpen { whimAt = now + random.int(50...3000) }
+        record.resumes[record.resumes.count - 1].openedAt = now
+        do {
+            for text in try pollElements(Array(bytes[(end + mark.count)...])) {
+                handleEvent(elementID(text), Array(text.utf8), now)
+            }
+        } catch {
+            sights.nonsense = "\(error)"
+        }
+        guard !lines.contains("connection: close") else { return goAway(now, random.int(0...100)) }
+        if record.resumes.count > 1, record.deliveries.last?.connection != record.resumes.count - 1 {
+            record.resumes.removeLast()
+        }
+        record.resumes.append(Checker.Resume(lastID: lastID, lastNumber: lastNumber, gateway: gateway, openedAt: now))
+        state = .polling(since: now, answer: [])
+        send(Array(request.utf8))
     }
 
     private mutating func take(_ bytes: ArraySlice<UInt8>, _ now: Int) {

@@ -60,7 +60,7 @@ final class World {
         watches = gateways.map { ReadyWatch(port: $0.port) }
         var clients: [FleetClient] = []
         for index in 0..<size.clients {
-            let transport: FleetClient.Transport = index % 3 == 2 ? .eventStream : .webSocket
+            let transport: FleetClient.Transport = [2: .eventStream, 5: .polling][index % 6] ?? .webSocket
             let isSteady = index % 4 == 0
             clients.append(
                 FleetClient(

@@ -208,6 +208,6 @@ struct EventStreamTests {
         #expect(figures.figures.bytesSent == before + received)
         #expect(received > "id: \(id)\ndata: \n\n".utf8.count + 4 + 2 * text.utf8.count)
         let connections = try #require(Figure.all.first { $0.name == "connections" })
-        #expect(connections.samples(in: figures).map(\.value) == [1, 1])
+        #expect(connections.samples(in: figures).map(\.value) == [1, 1, 0])
     }
 }

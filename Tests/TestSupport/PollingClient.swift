@@ -86,41 +86,7 @@ public func elementID(_ text: String) -> String {
 
 extension HTTPAnswer {
     /// The elements of `result` in the answer to a poll, each as it is written there.
-    public func pollResult() throws -> [String] {
-        let bytes = Array(body.utf8)
-        let start = Array("{\"result\":[".utf8)
-        guard bytes.starts(with: start) else { throw Failure("no answer to a poll: \(body.prefix(200))") }
-        var elements: [String] = []
-        var depth = 0
-        var isString = false
-        var isEscaped = false
-        var begin = start.count
-        for index in start.count..<bytes.count {
-            let byte = bytes[index]
-            if isString {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isString = false
-                }
-                continue
-            }
-            switch byte {
-            case UInt8(ascii: "\""): isString = true
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                if depth == 0 { begin = index }
-                depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                if depth == 0 { return elements }
-                depth -= 1
-                if depth == 0 { elements.append(String(decoding: bytes[begin...index], as: UTF8.self)) }
-            default: break
-            }
-        }
-        throw Failure("the answer to a poll does not end: \(body.prefix(200))")
-    }
+    public func pollResult() throws -> [String] { try pollElements(Array(body.utf8)) }
 
     /// `poll_delay` of the answer to a poll, in milliseconds.
     public var pollDelay: Int? {
@@ -129,6 +95,44 @@ extension HTTPAnswer {
         else { return nil }
         return Int(last.dropLast())
     }
+}
+
+/// The elements of `result` in the body of an answer to a poll, each as it is written there.
+public func pollElements(_ bytes: [UInt8]) throws -> [String] {
+    let start = Array("{\"result\":[".utf8)
+    guard bytes.starts(with: start) else {
+        throw Failure("no answer to a poll: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+    }
+    var elements: [String] = []
+    var depth = 0
+    var isString = false
+    var isEscaped = false
+    var begin = start.count
+    for index in start.count..<bytes.count {
+        let byte = bytes[index]
+        if isString {
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+            } else if byte == UInt8(ascii: "\"") {
+                isString = false
+            }
+            continue
+        }
+        switch byte {
+        case UInt8(ascii: "\""): isString = true
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            if depth == 0 { begin = index }
+            depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            if depth == 0 { return elements }
+            depth -= 1
+            if depth == 0 { elements.append(String(decoding: bytes[begin...index], as: UTF8.self)) }
+        default: break
+        }
+    }
+    throw Failure("the answer to a poll does not end: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
 }
 
 extension TestGateway {

@@ -33,6 +33,8 @@
     #state;
     #article;
     #count = 0;
+    #height = 0;
+    #isAtEnd = true;
     /** When it was asked to connect, or, where it did so by itself, when it was connected. */
     #connectedAt = gatewayTime();
     #isAsked = true;
@@ -55,6 +57,17 @@
         });
       }
       this.#button.addEventListener("click", () => this.#toggle());
+      // Who has scrolled up is reading; others see what comes, on a turned phone too.
+      this.#events.addEventListener("scroll", () => {
+        const { scrollHeight, scrollTop, clientHeight } = this.#events;
+        if (clientHeight === this.#height) this.#isAtEnd = scrollHeight - scrollTop - clientHeight < 40;
+      });
+      new ResizeObserver(() => this.#showEnd()).observe(this.#events);
+    }
+
+    #showEnd() {
+      if (this.#isAtEnd) this.#events.scrollTop = this.#events.scrollHeight;
+      this.#height = this.#events.clientHeight;
     }
 
     #toggle() {
@@ -103,12 +116,9 @@
     }
 
     #append(row) {
-      const events = this.#events;
-      // Who has scrolled up is reading.
-      const isAtEnd = events.scrollHeight - events.scrollTop - events.clientHeight < 40;
-      events.append(row);
-      while (events.childElementCount > mostRows) events.firstElementChild.remove();
-      if (isAtEnd) events.scrollTop = events.scrollHeight;
+      this.#events.append(row);
+      while (this.#events.childElementCount > mostRows) this.#events.firstElementChild.remove();
+      this.#showEnd();
     }
   }
 

@@ -370,7 +370,7 @@ var Sluice = (() => {
       if (this.#recent.has(id)) return;
       this.#recent.add(id);
       // While two are open, all that came since the second was asked for is kept in mind.
-      if (this.#recent.size > recentEvents && !this.#trial) this.#recent.delete(this.#recent.values().next().value);
+      while (this.#recent.size > recentEvents && !this.#trial) this.#recent.delete(this.#recent.values().next().value);
       this.#lastId = id;
       this.dispatchEvent(new MessageEvent("message", { data: JSON.parse(text), lastEventId: id, origin: this.#base.origin }));
       this.#keep();
