@@ -121,6 +121,8 @@ uninstall:
 # they are written to .build/<sanitizer>-reports. Of ours nothing is suppressed; Tests/Sanitizers says what is of others.
 # - IdleMemoryTests are left out: bytes for each idle socket, of which a sanitizer's redzones and shadow would be most. Where
 #   other tests have a bound on memory, it does not count then (SLUICE_SANITIZER), and all else of them does.
+# - Leaks are not looked for: LeakSanitizer does not know a reference that an enum of Swift's holds beside its tag bits, and
+#   takes what a process had in use when it ended at a second SIGTERM for lost.
 # ARGS go to `swift test`.
 sanitize: sanitize-address sanitize-thread
 
@@ -128,7 +130,7 @@ sanitize-address sanitize-thread: sanitize-%:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config openssl curl $(BROWSER)
 	swift build --build-tests --sanitize $* --scratch-path .build/$*
 	@rm -rf .build/$*-reports && mkdir .build/$*-reports
-	SLUICE_SANITIZER=$* ASAN_OPTIONS=detect_leaks=1:suppressions=$(CURDIR)/Tests/Sanitizers/address.suppressions:log_path=$(CURDIR)/.build/$*-reports/report \
+	SLUICE_SANITIZER=$* ASAN_OPTIONS=detect_leaks=0:suppressions=$(CURDIR)/Tests/Sanitizers/address.suppressions:log_path=$(CURDIR)/.build/$*-reports/report \
 		TSAN_OPTIONS=second_deadlock_stack=1:log_path=$(CURDIR)/.build/$*-reports/report \
 		swift test --skip-build --sanitize $* --scratch-path .build/$* --skip IdleMemoryTests $(ARGS)
 	@if [ -n "$$(ls -A .build/$*-reports)" ]; then cat .build/$*-reports/*; exit 1; fi
