@@ -24,7 +24,7 @@ final class Replayer: RedisLinkUser {
 
     /// Rounds of reading at once, on all loops together: enough to keep Redis busy, few enough that a storm of reconnects
     /// does not stand in its queue for seconds with their replies in memory, up to a few pages each.
-    private static let maximumRounds = 32
+    private static let maximumRounds = 16
     private var roundLimit: Int { max(Self.maximumRounds / loop.context.loopCount, 2) }
     private static let minimumSweep = 256
 

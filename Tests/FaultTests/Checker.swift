@@ -131,9 +131,12 @@ struct Checker {
             guard let place, trims.contains(where: { $0.milliseconds >= place.milliseconds - skew }) else {
                 return false
             }
-            // A place before an ID ends in the millisecond before it.
+            // A place before an ID ends in the millisecond before it. Up to a skew behind what the stream now begins with an
+            // event's entry may have been removed, or be still to come.
+            let beginnings = trims.filter { abs($0.milliseconds - place.milliseconds) <= skew }
             return [event.channelID, event.globalID].contains { own in
-                own.map { abs($0.milliseconds - place.milliseconds) <= skew + 1 } ?? false
+                guard let own else { return false }
+                return ([place] + beginnings).contains { abs(own.milliseconds - $0.milliseconds) <= skew + 1 }
             }
         }
     }
