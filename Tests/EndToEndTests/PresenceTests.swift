@@ -35,10 +35,14 @@ struct PresenceTests {
         gateways[0].kill(SIGKILL)
         _ = try gateways[0].exitStatus()
         try eventually("whom it alone had is gone") { try !isPresent("alone") }
-        #expect(try isPresent("shared"))
-        #expect(try isPresent("other"))
+        // On a busy machine the one that is left may once be late with a key, but only it can bring it back.
+        for channel in ["shared", "other"] {
+            try eventually("\(channel) is still there") { try isPresent(channel) }
+        }
         clients[2].socket.close()
         try eventually("the last one has gone") { try !isPresent("shared") }
-        #expect(try isPresent("other"))
+        try eventually("other is still there") { try isPresent("other") }
+        // An optimised build lets go of what is not used any more, and with it of a process or a connection.
+        withExtendedLifetime((gateways, clients)) {}
     }
 }

@@ -130,6 +130,8 @@ struct TokenKeyTests {
         #expect(gateway.gateway.reload())
         _ = try gateway.figures()
         #expect(try status(gateway, SignedTokens.es256) == 401)
+        // An optimised build would let go of the file once it is written.
+        withExtendedLifetime(files) {}
     }
 
     @Test("a previous secret's tokens are still good, a secret's that is not listed are not")
