@@ -99,6 +99,7 @@ struct CompressionTests {
         let figures = try gateway.figures().figures
         #expect(figures.webSocketConnections == 11 && figures.serverSentEventsConnections == 1)
         #expect(figures.deliveries == 12 * 4)
+        withExtendedLifetime((compressed, plain, stream)) {}
     }
 
     @Test("what a returning client missed comes compressed, from memory and from its channel's stream")

@@ -170,6 +170,7 @@ struct DrainTests {
                 }
             }
             #expect(try gateway.get("/health").status == 200, "the listeners close last")
+            withExtendedLifetime((gateway, clients)) {}
         }
     }
 

@@ -28,6 +28,7 @@ struct EventStreamTests {
         #expect(figures.serverSentEventsConnections == 5)
         #expect(figures.webSocketConnections == 4)
         #expect(figures.deliveries == 8 * 300 + 1)
+        withExtendedLifetime((streams, sockets, other)) {}
     }
 
     @Test("the first words: what kind of stream, when to come back, and where a client stands that brought no ID")

@@ -40,6 +40,7 @@ struct FigureTests {
         #expect(figures.closedByError == 2)
         #expect(figures.closedByTimeout + figures.closedAsSlow + figures.closedByDrain + figures.closedAsExpired == 0)
         #expect(figures.deliveries == 7 * 20 + 5 * 5)
+        withExtendedLifetime((readers, others)) {}
     }
 
     @Test("a connection that ends twice is counted once")

@@ -51,6 +51,7 @@ struct LiveTests {
         #expect(figures.webSocketConnections == 48)
         #expect(figures.deliveries == 48 * 50)
         #expect(figures.eventsRead == 300)
+        withExtendedLifetime(sockets) {}
     }
 
     @Test("a burst of thousands of events to many channels arrives whole and in order")

@@ -77,7 +77,7 @@ struct PresenceTests {
         try eventually("some rounds have passed") { try gateway.figures().figures.presenceWrites >= 300 * 5 }
         for index in 0..<300 { #expect(try isPresent(redis, "c\(index)")) }
         #expect(try gateway.figures().figures.channelsPresent == 300)
-        _ = clients
+        withExtendedLifetime(clients) {}
     }
 
     @Test("when Redis comes back without its keys they are all set again")
@@ -90,7 +90,7 @@ struct PresenceTests {
         try eventually("the loss is noticed") { try gateway.get("/ready").status == 503 }
         try redis.start()
         try eventually("they are told again") { try (0..<20).allSatisfy { try isPresent(redis, "c\($0)") } }
-        _ = clients
+        withExtendedLifetime(clients) {}
     }
 
     @Test("what Redis refuses is logged, and is no harm to the clients")
@@ -121,7 +121,7 @@ struct PresenceTests {
             try eventually("c\(index) is told") { try node.command("EXISTS", key).text == "1" }
             #expect(try ask(gateway, request("c\(index)")).body == "{\"present\":true}")
         }
-        _ = clients
+        withExtendedLifetime(clients) {}
     }
 
     // MARK: GET /api/presence
@@ -150,6 +150,7 @@ struct PresenceTests {
         #expect(try HTTPAnswer.read(from: socket).body == "{\"present\":false}")
         #expect(try HTTPAnswer.read(from: socket).body == "OK")
         _ = client
+        withExtendedLifetime((gateways, client)) {}
     }
 
     @Test("refusals are those of the other endpoints; without presence there is no such path")
