@@ -129,6 +129,28 @@ extension BrowserTests {
             #expect(try scene.faults() == [])
         }
 
+        @Test("events that are given under one ID, the stream having been trimmed past them, are all passed on")
+        func sharedID() throws {
+            let scene = try Scene { $0.historyBytes = 1024 }
+            let redis = scene.redis
+            // Memory holds the last alone.
+            for milliseconds in [1000, 3000, 4000] {
+                let data = "{\"channel_id\": \"other\", \"padding\": \"\(String(repeating: "p", count: 1000))\"}"
+                try redis.addEvent("other", data, channelID: past(milliseconds), globalID: past(milliseconds))
+                try scene.gateway.settle()
+            }
+            try redis.command("XTRIM", "async-events-full", "MAXLEN", "1")
+            for (milliseconds, number) in [(3500, 1), (3600, 2), (3700, 3)] {
+                let data = "{\"channel_id\": \"demo\", \"n\": \(number)}"
+                try redis.command("XADD", "async-events-demo", past(milliseconds), "data", data)
+            }
+            try scene.start("lastId: '\(past(10))'")
+            try scene.page.run(
+                "var numbers = []; push.addEventListener('message', ({ data }) => numbers.push(data.n)); 0")
+            try scene.page.wait("numbers.join() === '1,2,3'")
+            #expect(try scene.page.number("new Set(got).size") == 1, "they had an ID each")
+        }
+
         @Test("it tells of a gap and goes on behind it", arguments: ["websocket", "sse", "polling"])
         func gap(transport: String) throws {
             let scene = try Scene { $0.historyBytes = 1024 }

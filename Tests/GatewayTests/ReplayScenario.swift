@@ -78,9 +78,6 @@ struct ReplayScenario {
     }
 }
 
-/// IDs of a time long past: this many milliseconds after its beginning.
-func past(_ milliseconds: Int, _ sequence: Int = 0) -> String { "\(1_700_000_000_000 + milliseconds)-\(sequence)" }
-
 /// An event in both streams.
 struct Twin {
     var channel: String

@@ -168,3 +168,8 @@ extension WebSocketClient {
         return texts
     }
 }
+
+/// IDs of a time long past: this many milliseconds after its beginning.
+public func past(_ milliseconds: Int, _ sequence: Int = 0) -> String {
+    "\(1_700_000_000_000 + milliseconds)-\(sequence)"
+}

@@ -74,6 +74,17 @@ var Sluice = (() => {
   // The first member of an event is its ID; the parsed object may have another `id`, the producer's own.
   const idOf = (text) => /^\s*\{\s*"id":\s*"(\d+-\d+)"/.exec(text)?.[1] ?? "";
 
+  /**
+   * By what an event is known again. Its ID alone does not do: where the gateway's stream was trimmed past them, several events are
+   * given under one. Not the whole text, since thousands are kept.
+   * @type {(id: string, text: string) => string}
+   */
+  const keyOf = (id, text) => {
+    let hash = 0;
+    for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+    return `${id} ${text.length} ${hash}`;
+  };
+
   /** @type {(a: string, b: string) => boolean} Whether the ID `a` is behind `b`. */
   const isAfter = (a, b) => {
     const [x, y] = [a, b].map((id) => id.split("-").map(BigInt));
@@ -367,8 +378,9 @@ var Sluice = (() => {
 
     #give(id, text) {
       // The same event by both of two ways, or repeated by a gateway that could not tell.
-      if (this.#recent.has(id)) return;
-      this.#recent.add(id);
+      const key = keyOf(id, text);
+      if (this.#recent.has(key)) return;
+      this.#recent.add(key);
       // While two are open, all that came since the second was asked for is kept in mind.
       while (this.#recent.size > recentEvents && !this.#trial) this.#recent.delete(this.#recent.values().next().value);
       this.#lastId = id;
