@@ -64,7 +64,7 @@ struct Checker {
     var skew: Int
     var events: [Int: Event]
     /// For each time the global stream lost entries by force: the first ID that it kept or, when it was emptied, the first
-    /// that it could give out afterwards.
+    /// that it could give out afterwards and the first that it did.
     var trims: [EntryID] = []
     /// When a primary's last writes were lost with it: before it was cut off from its replica (which is never quite up to
     /// date) until nobody wrote to it any more.
@@ -148,6 +148,16 @@ struct Checker {
         return trims.contains { own.milliseconds <= $0.milliseconds + skew }
     }
 
+    /// What was given early comes again in its own place to a client that resumes from before that place: its ID does not
+    /// say what it was given beyond it.
+    private func comesAfterEarly(_ event: Event, _ client: Client, at index: Int) -> Bool {
+        let resume = client.resumes[client.deliveries[index].connection]
+        guard let place = resume.lastID.flatMap({ EntryID($0) }), let own = event.globalID, own > place else {
+            return false
+        }
+        return client.deliveries[..<index].contains { $0.number == event.number && isEarly($0, event) }
+    }
+
     /// Whether it is certain that the one stands before the other.
     func precedes(_ a: Event, _ b: Event) -> Bool {
         if let first = a.rank, let second = b.rank { return first < second }
@@ -177,7 +187,8 @@ struct Checker {
         for (index, delivery) in client.deliveries.enumerated() {
             guard let event = events[delivery.number], let id = EntryID(delivery.id) else { continue }
             if event.epochs.upperBound < latest.epoch, delivery.connection != latest.connection {
-                found = (found?.index ?? index, max(found?.through ?? id, id))
+                let through = [found?.through, id, event.globalID].compactMap { $0 }.max() ?? id
+                found = (found?.index ?? index, through)
             }
             if event.epochs.lowerBound > latest.epoch { latest = (event.epochs.lowerBound, delivery.connection) }
         }
@@ -213,7 +224,10 @@ struct Checker {
             }
             if !had.insert(event.number).inserted {
                 let resume = client.resumes[delivery.connection]
-                guard mayRepeat(event, at: [brought, place.id]) || isMemoryOfOldLife(event, resume) else {
+                guard
+                    mayRepeat(event, at: [brought, place.id]) || isMemoryOfOldLife(event, resume)
+                        || comesAfterEarly(event, client, at: index)
+                else {
                     return finding(.double, event.number, client, index, "was given the event again")
                 }
                 continue

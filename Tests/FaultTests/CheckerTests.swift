@@ -168,6 +168,27 @@ struct CheckerTests {
         #expect(checker.judge(Self.client((0..<10).filter { $0 != 2 }))?.fault == .gap)
     }
 
+    @Test("what came early may come again in its place where a client resumes from before it, and only there")
+    func earlyAndAgain() {
+        // Its second write came behind another event's, more than a skew after the trim.
+        let events = Self.events {
+            if $0.number == 5 { ($0.globalID, $0.rank) = (EntryID(1065), 6) }
+            if $0.number == 6 { $0.rank = 5 }
+        }
+        func fault(cutBefore: Int, early: String = "1011-0", trim: Int = 1035) -> Checker.Fault? {
+            var client = Self.client([0, 1, 5, 2, 3, 4, 6, 5, 7, 8, 9], cutBefore: cutBefore)
+            client.deliveries[2].id = early
+            client.deliveries[7].id = "1065-0"
+            var checker = Checker(skew: 15, events: events)
+            checker.trims = [EntryID(trim)]
+            return checker.judge(client)?.fault
+        }
+        #expect(fault(cutBefore: 7) == nil)
+        #expect(fault(cutBefore: 8) == .double)
+        #expect(fault(cutBefore: 7, trim: 1030) == .disorder)
+        #expect(fault(cutBefore: 7, early: "1065-0") == .disorder)
+    }
+
     @Test("near a trim an event may come early under another ID, in its channel's order; elsewhere not")
     func early() {
         var client = Self.client([0, 1, 5, 6, 2, 3, 4, 7, 8, 9])
@@ -233,14 +254,16 @@ struct CheckerTests {
             $0.globalID = EntryID(1075)
             $0.rank = nil
         }
-        func fault(_ numbers: [Int]) -> Checker.Fault? {
+        func fault(_ numbers: [Int], as id: String = "1075-0") -> Checker.Fault? {
             var client = Self.client(numbers, cutBefore: numbers.firstIndex(of: 5))
             for index in client.deliveries.indices where client.deliveries[index].number == 5 {
-                client.deliveries[index].id = "1075-0"
+                client.deliveries[index].id = id
             }
             return Checker(skew: 15, events: events).judge(client)?.fault
         }
         #expect(fault([0, 1, 2, 5, 3, 2, 4, 7, 8, 9]) == nil)
+        // Given under an ID that is not its own.
+        #expect(fault([0, 1, 2, 7, 5, 3, 4, 6, 7, 8, 9], as: "1065-0") == nil)
         #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 9]) == .gap)
         #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 9, 8]) == .disorder)
         #expect(fault([0, 1, 2, 5, 3, 4, 6, 7, 8, 8, 9]) == .double)

@@ -58,14 +58,28 @@ extension World {
 
     private func trimGlobal(keep: Int) throws {
         try redis.command("XTRIM", Streams.global, "MAXLEN", "\(keep)")
-        guard case .array(let first) = try redis.command("XRANGE", Streams.global, "-", "+", "COUNT", "1"),
-            case .array(let entry)? = first.first, let id = entry.first.flatMap({ EntryID($0.text) })
-        else { return try noteEmptied() }
-        ledger.noteTrim(firstKept: id)
+        guard keep > 0, let first = try firstGlobal(from: "-") else { return try noteEmptied() }
+        ledger.noteTrim(firstKept: first)
     }
 
-    /// Nothing is left of what was written until now.
-    private func noteEmptied() throws { ledger.noteTrim(firstKept: EntryID(Int(try redis.milliseconds()) + 1)) }
+    /// Nothing is left of what was written until now. What a gateway sees of it later is the entry that the stream then
+    /// begins with, which may be written a good while after.
+    private func noteEmptied() throws {
+        let first = EntryID(Int(try redis.milliseconds()) + 1)
+        ledger.noteTrim(firstKept: first)
+        try eventually("something is written to the global stream again") {
+            guard let written = try firstGlobal(from: "\(first)") else { return false }
+            ledger.noteTrim(firstKept: written)
+            return true
+        }
+    }
+
+    private func firstGlobal(from start: String) throws -> EntryID? {
+        guard case .array(let first) = try redis.command("XRANGE", Streams.global, start, "+", "COUNT", "1"),
+            case .array(let entry)? = first.first
+        else { return nil }
+        return entry.first.flatMap { EntryID($0.text) }
+    }
 
     private func endLife(_ command: [String]) throws {
         // Whatever is written meanwhile belongs to the one life or the other.
