@@ -32,6 +32,17 @@ static inline void sluice_SSL_CTX_refuse_renegotiation(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
 }
 
+static inline void sluice_SSL_CTX_offer_to_kernel(SSL_CTX *context) { SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS); }
+
+// What OpenSSL asks of the BIO it writes to when it may leave encryption to the kernel. <openssl/bio.h> has the numbers in a
+// comment only, for they are between OpenSSL and its own BIOs; they are the same from 3.0 to 3.5.
+enum {
+    sluice_BIO_CTRL_SET_KTLS = 72,
+    sluice_BIO_CTRL_SET_KTLS_RECORD_TYPE = 74,
+    sluice_BIO_CTRL_CLEAR_KTLS_RECORD_TYPE = 75,
+    sluice_BIO_FLAGS_KTLS_RECORD_TYPE = 0x1000,
+};
+
 static inline long sluice_SSL_CTX_set_session_cache_mode(SSL_CTX *context, long mode) {
     return SSL_CTX_set_session_cache_mode(context, mode);
 }

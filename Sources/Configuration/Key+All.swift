@@ -28,6 +28,9 @@ extension Key {
             "tls.additionalKeyFiles", .strings(\.tls.additionalKeyFiles),
             "The keys to tls.additionalCertificateFiles, in the same order"),
         Key("tls.minimumVersion", .tlsVersion(\.tls.minimumVersion), "The oldest TLS version that clients may speak"),
+        Key(
+            "tls.kernel", .boolean(\.tls.kernel),
+            "The kernel encrypts what is sent, if it can (its module tls must be loaded)"),
 
         Key(
             "proxyProtocol", .boolean(\.proxyProtocol),

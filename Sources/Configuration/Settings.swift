@@ -70,6 +70,8 @@ public struct Settings: Sendable, Equatable {
         public var additionalKeyFiles: [String] = []
         /// The oldest version that is spoken.
         public var minimumVersion = TLSVersion.tls12
+        /// Whether the kernel may encrypt what is sent.
+        public var kernel = true
     }
 
     /// TCP port to listen on; 0 takes any free one.

@@ -76,6 +76,9 @@ extension ByteStream {
     /// Whether bytes are encrypted on their way.
     public var isSecure: Bool { tls != nil }
 
+    /// Over TLS: whether the kernel encrypts what is written.
+    public var isEncryptedByKernel: Bool { tls?.isKernelSending ?? false }
+
     /// Over TLS: whether the handshake went on from an earlier session.
     public var isResumed: Bool { tls?.isResumed ?? false }
 

@@ -167,7 +167,10 @@ public final class ByteStream {
     /// `maxSlices` the first are written: a short write like any other.
     public func write(gathering slices: UnsafeBufferPointer<iovec>) -> WriteOutcome {
         guard case .connected = phase else { return unusable("write").map { .failed($0) } ?? .wouldBlock }
-        if let tls { return tls.write(slices) }
+        if let tls {
+            guard tls.isKernelSending else { return tls.write(slices) }
+            if let refusal = tls.refusalOfPlainWrite() { return .failed(refusal) }
+        }
         if slices.count == 1 { return writePlain(slices[0].iov_base, slices[0].iov_len) }
         var message = msghdr()
         // Sound: sendmsg only reads the list and what it points to.

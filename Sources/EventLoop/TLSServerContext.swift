@@ -24,6 +24,8 @@ public final class TLSServerContext: @unchecked Sendable {
 
     /// What clients will not like about the certificates: a sentence each.
     public let warnings: [String]
+    /// The kernel is asked to encrypt what is sent. It may refuse a connection's cipher: see ``ByteStream/isEncryptedByKernel``.
+    public let usesKernel: Bool
     private let certificates: [TLSCertificate]
     /// One for each certificate.
     private let contexts: [OpaquePointer]
@@ -39,9 +41,10 @@ public final class TLSServerContext: @unchecked Sendable {
     ///     it lists (`subjectAltName`), `*.example.com` included; where several have a name, the first of them counts.
     ///     Looked through one by one at each handshake: meant for some, not for thousands.
     ///   - ticketKeys: the same for all contexts that follow each other.
+    ///   - allowsKernel: what is sent may be encrypted by the kernel, where it can be.
     /// - Throws: everything that is wrong with any file.
     public init(
-        _ files: [TLSCertificateFiles], minimumVersion: Version, ticketKeys: TLSTicketKeys
+        _ files: [TLSCertificateFiles], minimumVersion: Version, ticketKeys: TLSTicketKeys, allowsKernel: Bool = true
     ) throws(TLSProblems) {
         precondition(!files.isEmpty)
         var sentences: [String] = []
@@ -64,7 +67,11 @@ public final class TLSServerContext: @unchecked Sendable {
         self.contexts = contexts
         self.ticketKeys = ticketKeys
         warnings = certificates.compactMap(\.warning)
-        for context in contexts { ticketKeys.attach(to: context) }
+        usesKernel = allowsKernel && KernelTLS.isAvailable
+        for context in contexts {
+            ticketKeys.attach(to: context)
+            if usesKernel { sluice_SSL_CTX_offer_to_kernel(context) }
+        }
         // Sound: called only during a handshake, whose session retains this object.
         sluice_SSL_CTX_set_servername_callback(
             contexts[0], Self.chooseCertificate, Unmanaged.passUnretained(self).toOpaque())

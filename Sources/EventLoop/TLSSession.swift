@@ -123,6 +123,9 @@ final class TLSSession {
     /// A read would give something, of which the socket will not tell.
     var hasBufferedInput: Bool { endUntold || (failure == nil && SSL_pending(ssl) > 0) }
 
+    /// The kernel encrypts: what is to be sent is written to the socket itself, after ``refusalOfPlainWrite()``.
+    var isKernelSending: Bool { bio.state.pointee.kernelSends }
+
     // MARK: Handshake
 
     func handshake() -> HandshakeProgress {
@@ -236,6 +239,19 @@ final class TLSSession {
         }
     }
 
+    /// Why nothing may be written any more, where the kernel encrypts.
+    ///
+    /// A peer that asks for new keys (KeyUpdate) must be sent nothing under the old ones (RFC 8446 section 4.6.3), and OpenSSL
+    /// has no means to give the kernel others: who asks is disconnected, and comes back.
+    func refusalOfPlainWrite() -> SystemError? {
+        if failure == nil, SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE {
+            failure = SystemError(
+                operation: "TLS write (the peer asks for new keys, which kernel TLS cannot take; tls.kernel)",
+                code: EPROTO)
+        }
+        return failure
+    }
+
     /// Sends the record that was taken, as far as the socket takes it now.
     func flushTaken() -> WriteOutcome {
         switch flush() {
@@ -273,7 +289,8 @@ final class TLSSession {
     ///
     /// OpenSSL wants a write that did not get through repeated with the same bytes, but looks only at their number: what goes
     /// out is the record it has encrypted. So the buffer may hold other bytes by then, of another session too (the test:
-    /// `TLSServerTests.sharedBuffer`). It holds for one record at a time, not for kernel TLS, which is off.
+    /// `TLSServerTests.sharedBuffer`). It holds for one record at a time. Where the kernel encrypts,
+    /// nothing comes this way.
     private func flush() -> Step {
         if let failure { return .failed(failure) }
         guard unsent > 0 else { return .done(0) }

@@ -14,6 +14,10 @@ struct TLSSocketBIO {
         var error: Int32 = 0
         /// The peer has closed its side of the socket.
         var ended = false
+        /// The kernel encrypts what is written: records are made of plain bytes.
+        var kernelSends = false
+        /// With that: what kind of record the next write is, where it is not data (RFC 8446 section 5.1).
+        var recordType: UInt8?
     }
 
     let state: UnsafeMutablePointer<State>
@@ -56,8 +60,15 @@ struct TLSSocketBIO {
             guard let state = state(of: bio) else { return 0 }
             sluice_BIO_clear_retry_flags(bio)
             while true {
-                let sent = send(state.pointee.descriptor, bytes, count, SocketOptions.noSignal)
+                let sent =
+                    if let type = state.pointee.recordType {
+                        sluice_ktls_send_record(
+                            state.pointee.descriptor, type, bytes, count, SocketOptions.noSignal)
+                    } else {
+                        send(state.pointee.descriptor, bytes, count, SocketOptions.noSignal)
+                    }
                 if sent >= 0 {
+                    state.pointee.recordType = nil
                     written?.pointee = sent
                     return 1
                 }
@@ -94,11 +105,30 @@ struct TLSSocketBIO {
         }
 
     private static let controlCallback: @convention(c) (OpaquePointer?, Int32, Int, UnsafeMutableRawPointer?) -> Int =
-        { bio, command, _, _ in
+        { bio, command, number, pointer in
+            guard let state = state(of: bio) else { return 0 }
             switch command {
-            case BIO_CTRL_FLUSH: 1
-            case BIO_CTRL_EOF: state(of: bio)?.pointee.ended == true ? 1 : 0
-            default: 0
+            case BIO_CTRL_FLUSH:
+                return 1
+            case BIO_CTRL_EOF:
+                return state.pointee.ended ? 1 : 0
+            case Int32(sluice_BIO_CTRL_SET_KTLS):
+                // For what is sent only: OpenSSL 3.0 cannot have the kernel decrypt TLS 1.3.
+                guard number != 0, let pointer, sluice_ktls_attach(state.pointee.descriptor) == 0,
+                    sluice_ktls_start_sending(state.pointee.descriptor, pointer) == 0
+                else { return 0 }
+                state.pointee.kernelSends = true
+                return 1
+            case BIO_CTRL_GET_KTLS_SEND:
+                return state.pointee.kernelSends ? 1 : 0
+            case Int32(sluice_BIO_CTRL_SET_KTLS_RECORD_TYPE):
+                state.pointee.recordType = UInt8(truncatingIfNeeded: number)
+                return 0
+            case Int32(sluice_BIO_CTRL_CLEAR_KTLS_RECORD_TYPE):
+                state.pointee.recordType = nil
+                return 0
+            default:
+                return 0
             }
         }
 }

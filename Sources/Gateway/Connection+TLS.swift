@@ -53,6 +53,11 @@ extension Connection {
         switch stream.finishConnecting() {
         case .connected:
             security = .established
+            if stream.isEncryptedByKernel {
+                loop.counters.tlsHandshakesKernel += 1
+            } else {
+                loop.counters.tlsHandshakesOpenSSL += 1
+            }
             return true
         case .inProgress:
             updateInterest(awaitingWritable: false)

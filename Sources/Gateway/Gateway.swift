@@ -94,6 +94,7 @@ public final class Gateway: Sendable {
             metadata: [
                 "host": "\(settings.host.isEmpty ? "all addresses" : settings.host)", "port": "\(port)",
                 "eventLoops": "\(count)", "tls": "\(context.certificates != nil)",
+                "kernelTLS": "\(context.certificates?.context.usesKernel ?? false)",
             ])
     }
 

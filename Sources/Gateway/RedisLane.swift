@@ -155,7 +155,8 @@ final class RedisLane: RedisLinkUser {
     func linkIsReady() {
         // A connection that breaks while it is written to puts an end to them all.
         if link.isReady {
-            let waited = Array(waiting)
+            // Not by Array(_:), which writes to a global of Swift's own where the deque is empty: ThreadSanitizer minds.
+            let waited = waiting.map { $0 }
             waiting.removeAll()
             ask(waited)
         }

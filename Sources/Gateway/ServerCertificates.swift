@@ -27,7 +27,8 @@ public struct ServerCertificates: Sendable {
         do {
             let context = try TLSServerContext(
                 pairs.map { TLSCertificateFiles(certificateFile: $0, keyFile: $1) },
-                minimumVersion: tls.minimumVersion == .tls12 ? .tls12 : .tls13, ticketKeys: ticketKeys)
+                minimumVersion: tls.minimumVersion == .tls12 ? .tls12 : .tls13, ticketKeys: ticketKeys,
+                allowsKernel: tls.kernel)
             let files = pairs.map(\.0).joined(separator: ", ")
             return ServerCertificates(
                 context: context,

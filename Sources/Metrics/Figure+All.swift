@@ -49,6 +49,10 @@ extension Figure {
         ) {
             $0.handshakesRefused.counts.map { ($0.reason, $0.count) }
         },
+        .counter(
+            "tls_handshakes", "TLS handshakes that were completed, by who encrypts what is sent from then on.",
+            by: "encrypted_by"
+        ) { [("kernel", $0.tlsHandshakesKernel), ("openssl", $0.tlsHandshakesOpenSSL)] },
         .counter("polls", "Polls that have ended, by answer.", by: "answer") {
             [
                 ("events", $0.pollsWithEvents), ("empty", $0.pollsEmpty), ("unavailable", $0.pollsUnavailable),

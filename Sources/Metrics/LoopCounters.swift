@@ -42,6 +42,10 @@ public struct LoopCounters: Sendable, Equatable {
     public var bytesSent = 0
     /// Upgrades and event streams that were answered with an error.
     public var handshakesRefused = RefusalCounts()
+    /// TLS connections that the kernel encrypts what is sent on.
+    public var tlsHandshakesKernel = 0
+    /// TLS connections that OpenSSL does that for.
+    public var tlsHandshakesOpenSSL = 0
     /// Events that were written for a client.
     public var publishesAdded = 0
     /// Requests for what the same `Idempotency-Key` had published before.

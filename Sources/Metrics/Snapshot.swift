@@ -45,6 +45,8 @@ public struct Snapshot: Sendable, Equatable {
         figures.deliveryLatency.add(other.deliveryLatency)
         figures.bytesSent += other.bytesSent
         for refused in other.handshakesRefused.counts { figures.handshakesRefused.add(refused.reason, refused.count) }
+        figures.tlsHandshakesKernel += other.tlsHandshakesKernel
+        figures.tlsHandshakesOpenSSL += other.tlsHandshakesOpenSSL
         figures.publishesAdded += other.publishesAdded
         figures.publishesRepeated += other.publishesRepeated
         figures.publishesRefused += other.publishesRefused

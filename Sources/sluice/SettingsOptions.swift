@@ -74,6 +74,7 @@ struct TLSOptions: SettingsOptions {
     @Option(key: "tls.additionalCertificateFiles") var additionalCertificateFiles: Override?
     @Option(key: "tls.additionalKeyFiles") var additionalKeyFiles: Override?
     @Option(key: "tls.minimumVersion") var minimumVersion: Override?
+    @Option(key: "tls.kernel") var kernel: Override?
 }
 
 struct LoggingOptions: SettingsOptions {

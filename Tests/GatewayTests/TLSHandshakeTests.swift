@@ -24,6 +24,16 @@ struct TLSHandshakeTests {
         try eventually("both are counted") { try gateway.figures().figures.handshakesRefused["tls"] == 2 }
     }
 
+    @Test(
+        "handshakes are counted by who encrypts, and with tls.kernel: false that is OpenSSL", arguments: [true, false])
+    func encryption(kernel: Bool) throws {
+        let gateway = try TestGateway.secure(try RedisProcess()) { $0.tls.kernel = kernel }
+        for _ in 0..<3 { #expect(try gateway.client().contains("200 OK")) }
+        let figures = try gateway.figures().figures
+        #expect(figures.tlsHandshakesKernel + figures.tlsHandshakesOpenSSL == 3)
+        #expect(kernel || figures.tlsHandshakesOpenSSL == 3)
+    }
+
     @Test("with tls.minimumVersion 1.3 a client of 1.2 is refused")
     func minimumVersion() throws {
         let gateway = try TestGateway.secure(try RedisProcess()) { $0.tls.minimumVersion = .tls13 }

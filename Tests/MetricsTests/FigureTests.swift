@@ -22,6 +22,8 @@ struct FigureTests {
         counters.pollsAbandoned = 39
         counters.channelsPresent = 40
         counters.presenceWrites = 41
+        counters.tlsHandshakesKernel = 42
+        counters.tlsHandshakesOpenSSL = 43
         counters.publishesAdded = 30
         counters.publishesRepeated = 31
         counters.publishesRefused = 32
@@ -74,7 +76,9 @@ struct FigureTests {
                 "sluice_events_skipped_total 5",
                 "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
-                "sluice_handshakes_refused_total{reason=origin} 9", "sluice_polls_total{answer=events} 36",
+                "sluice_handshakes_refused_total{reason=origin} 9",
+                "sluice_tls_handshakes_total{encrypted_by=kernel} 42",
+                "sluice_tls_handshakes_total{encrypted_by=openssl} 43", "sluice_polls_total{answer=events} 36",
                 "sluice_polls_total{answer=empty} 37", "sluice_polls_total{answer=unavailable} 38",
                 "sluice_polls_total{answer=abandoned} 39", "sluice_publishes_total{result=added} 30",
                 "sluice_publishes_total{result=repeated} 31", "sluice_publishes_total{result=refused} 32",
