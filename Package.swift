@@ -8,6 +8,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
+// Valgrind 3.19, which counts instructions on Debian 12, reads no newer debugging information than DWARF 4.
+let cSettings: [CSetting] = [.unsafeFlags(["-gdwarf-4"])]
+
 let package = Package(
     name: "sluice",
     products: [
@@ -36,7 +39,9 @@ let package = Package(
         // MARK: Codecs, the log and other rooms that know nothing of each other
 
         .target(name: "Locks", swiftSettings: settings),
-        .target(name: "EventLoop", dependencies: ["CLinux", "COpenSSL", "Locks"], swiftSettings: settings),
+        .target(name: "CKernelTLS", cSettings: cSettings),
+        .target(
+            name: "EventLoop", dependencies: ["CKernelTLS", "CLinux", "COpenSSL", "Locks"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
         .target(name: "WebSocket", dependencies: ["COpenSSL", "CZlib"], swiftSettings: settings),
         .target(name: "ServerSentEvents", swiftSettings: settings),
@@ -44,8 +49,7 @@ let package = Package(
         .target(name: "Metrics", swiftSettings: settings),
         .target(name: "Configuration", swiftSettings: settings),
         // The files for browsers, as they are in the repository, and what they are served as.
-        // Valgrind 3.19, which counts instructions on Debian 12, reads no newer debugging information than DWARF 4.
-        .target(name: "CBrowserFiles", exclude: ["files"], cSettings: [.unsafeFlags(["-gdwarf-4"])]),
+        .target(name: "CBrowserFiles", exclude: ["files"], cSettings: cSettings),
         .target(name: "BrowserFiles", dependencies: ["CBrowserFiles", "COpenSSL"], swiftSettings: settings),
         .target(
             name: "EventLog", dependencies: [.product(name: "DequeModule", package: "swift-collections")],

@@ -1,4 +1,4 @@
-import CLinux
+import CKernelTLS
 import COpenSSL
 import Glibc
 

@@ -1,3 +1,4 @@
+import CKernelTLS
 import CLinux
 import COpenSSL
 import Glibc
