@@ -35,7 +35,8 @@ static inline void sluice_SSL_CTX_refuse_renegotiation(SSL_CTX *context) {
 static inline void sluice_SSL_CTX_offer_to_kernel(SSL_CTX *context) { SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS); }
 
 // What OpenSSL asks of the BIO it writes to when it may leave encryption to the kernel. <openssl/bio.h> has the numbers in a
-// comment only, for they are between OpenSSL and its own BIOs; they are the same from 3.0 to 3.5.
+// comment only, for they are between OpenSSL and its own BIOs; they are the same in 3.0.22 and on its main branch. Where others
+// counted, KernelTLS.isAvailable would say no.
 enum {
     sluice_BIO_CTRL_SET_KTLS = 72,
     sluice_BIO_CTRL_SET_KTLS_RECORD_TYPE = 74,

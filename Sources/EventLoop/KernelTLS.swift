@@ -2,7 +2,8 @@ import CKernelTLS
 import COpenSSL
 import Glibc
 
-/// Encryption by the kernel (Linux' Documentation/networking/tls.rst).
+/// Encryption by the kernel (Linux' Documentation/networking/tls.rst): whether it can be had at all. It is OpenSSL that begins it
+/// for a connection, by way of ``TLSSocketBIO``. For any thread.
 enum KernelTLS {
     /// Whether it can be had. The kernel may load its module for the question, if the process has the right to ask for that:
     /// not to be tried for each connection.

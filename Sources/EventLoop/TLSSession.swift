@@ -246,7 +246,8 @@ final class TLSSession {
     func refusalOfPlainWrite() -> SystemError? {
         if failure == nil, SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE {
             failure = SystemError(
-                operation: "TLS write (the peer asks for new keys, which kernel TLS cannot take; tls.kernel)",
+                operation:
+                    "TLS write (the peer asks for new keys, which kernel TLS cannot take: set tls.kernel to false where peers do)",
                 code: EPROTO)
         }
         return failure

@@ -41,7 +41,7 @@ struct KernelTLSTests {
 
     /// Over TCP: the kernel encrypts on no other socket.
     private func pair(
-        _ context: TLSServerContext, _ cipher: Cipher = Cipher.all[0]
+        _ context: TLSServerContext, _ cipher: Cipher = Cipher.all[0], resuming session: OpaquePointer? = nil
     ) throws -> (server: ByteStream, client: MemoryTLSClient) {
         let listener = try Listener.open(host: "127.0.0.1", port: 0, reusePort: false, backlog: 4)
         let wire = try ByteStream.connect(to: listener.localAddress)
@@ -50,6 +50,7 @@ struct KernelTLSTests {
         guard case .accepted(let server, _) = listener.accept() else { throw Failure("nobody was accepted") }
         try server.startTLS(context, buffer: TLSRecordBuffer())
         let client = try MemoryTLSClient(wire, cipher.configure)
+        if let session { SSL_set_session(client.session, session) }
         try client.handshake(with: server)
         return (server, client)
     }
@@ -108,7 +109,11 @@ struct KernelTLSTests {
         #expect(read(client, atLeast: 5) == Array("hello".utf8))
         let session = try #require(SSL_get1_session(client.session))
         defer { SSL_SESSION_free(session) }
-        #expect(SSL_SESSION_is_resumable(session) == 1)
+        let (second, again) = try pair(context, resuming: session)
+        #expect(second.isResumed && SSL_session_reused(again.session) == 1)
+        #expect(second.isEncryptedByKernel == context.usesKernel)
+        #expect(second.write("hello") == .wrote(5))
+        #expect(read(again, atLeast: 5) == Array("hello".utf8))
     }
 
     @Test("it is not asked when it may not")
