@@ -49,6 +49,25 @@ public final class RedisCluster {
         }
     }
 
+    /// Waits until all running nodes name the same epochs and slots of each other.
+    ///
+    /// A node takes a higher epoch with a slot that it is given, but higher only than those it has heard of; who claims a
+    /// slot by a lower one than its former owner loses it again, with all keys in it.
+    private func waitUntilAgreed() throws {
+        try eventually("the cluster's nodes agree on who has which slot, and by which epoch", within: 40) {
+            let views = try nodes.filter { $0.processID != 0 }.map { node in
+                try node.command("CLUSTER", "NODES").text.split(separator: "\n").map { line in
+                    let fields = line.split(separator: " ")
+                    // ID, epoch and slots; not those on their way.
+                    return (fields.prefix(1) + fields.dropFirst(6).prefix(1) + fields.dropFirst(8))
+                        .filter { !$0.hasPrefix("[") }
+                        .joined(separator: " ")
+                }.sorted()
+            }
+            return views.allSatisfy { $0 == views.first }
+        }
+    }
+
     /// The slot of a key.
     public func slot(of key: String) throws -> Int {
         guard let node = nodes.first(where: { $0.processID != 0 }) else { throw Failure("no node is running") }
@@ -107,6 +126,7 @@ public final class RedisCluster {
     /// Moves the slot of a key, with all keys in it, to another node, as `redis-cli --cluster reshard` does.
     /// - Parameter whileMoving: runs when the keys are there and the slot still belongs to the first node.
     public func move(slotOf key: String, to target: Int, whileMoving: () throws -> Void = {}) throws {
+        try waitUntilAgreed()
         let slot = try "\(self.slot(of: key))"
         let source = try node(of: key)
         guard source != target, let port = nodes[target].port else { return }
@@ -120,5 +140,6 @@ public final class RedisCluster {
         for node in [nodes[target], nodes[source]] + nodes {
             try node.command("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
         }
+        try waitUntilAgreed()
     }
 }
