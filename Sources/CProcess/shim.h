@@ -11,6 +11,10 @@
 extern char **environ;
 static inline char **sluice_environment(void) { return environ; }
 
+// glibc's mallopt(3) and its parameters, by hand: <malloc.h> includes <stdio.h>, which Swift has from elsewhere.
+int mallopt(int parameter, int value);
+enum { SLUICE_M_TRIM_THRESHOLD = -1, SLUICE_M_MMAP_THRESHOLD = -3 };
+
 // Starts a program with nothing on its standard streams; -1 and errno when that fails. In C, since between fork and
 // exec only async-signal-safe functions may be called, and posix_spawn knows no PR_SET_PDEATHSIG.
 //

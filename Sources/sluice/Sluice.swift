@@ -29,6 +29,7 @@ struct Sluice: ParsableCommand {
         defaultSubcommand: Serve.self)
 
     static func main() {
+        Allocator.keepLargeBlocksApart()
         do {
             var command = try parseAsRoot()
             try command.run()
