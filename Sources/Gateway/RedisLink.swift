@@ -22,8 +22,8 @@ extension RedisLinkUser {
 
 /// One connection to Redis that is made again whenever it is lost, with backoff and jitter.
 ///
-/// Knows how to get and stay connected (name resolution, connecting, logging in, silence); where to is its locator's
-/// business, and what is asked over it its user's. Confined to its loop's thread.
+/// Knows how to get and stay connected (logging in, silence, trying again); where to is its locator's business, how to get
+/// there its dialer's, and what is asked over it its user's. Confined to its loop's thread.
 final class RedisLink: ReadinessHandler {
     private enum State {
         case idle
@@ -46,16 +46,13 @@ final class RedisLink: ReadinessHandler {
     private(set) var replies = ReplyReader()
     private var login: ConnectionHandshake
     private var locator: RedisLocator
-    /// The host and port that are being looked up or connected to; nil: the Unix socket.
-    private var target: NodeAddress?
+    private lazy var dialer = RedisDialer(loop: loop) { [weak self] failure in self?.lookedUp(failure) }
     private var output: [UInt8] = []
     private var backoff = Backoff()
-    private var addresses: [SocketAddress] = []
     private var timer: TimerToken?
     /// Until when something must be heard; nil while nothing is expected.
     private var silenceDeadline: MonotonicTime?
     private var silenceMilliseconds: Int64 = 0
-    private var resolver: Mailbox<Resolution>?
     /// Why the connection failed last: said once, not at every try.
     private var lastComplaint: String?
     private var wasConnected = false
@@ -79,8 +76,6 @@ final class RedisLink: ReadinessHandler {
         login = loop.context.redisLogin(at: locator.destination)
     }
 
-    private var redis: Settings.Redis { loop.context.settings.redis }
-
     var isReady: Bool {
         if case .ready = state { return true }
         return false
@@ -90,61 +85,21 @@ final class RedisLink: ReadinessHandler {
 
     func connect() {
         state = .resolving
-        addresses = []
-        switch locator.destination {
-        case .configured:
-            guard let path = redis.socketPath else {
-                return lookUp(NodeAddress(host: redis.host, port: redis.port))
-            }
-            target = nil
-            do {
-                addresses = [try SocketAddress.unix(path: path)]
-            } catch {
-                return fail("redis.socketPath \(path) cannot be used: \(error)")
-            }
-            connectToNext()
-        case .sentinel(let address), .primary(let address), .node(let address):
-            lookUp(address)
+        switch dialer.start(locator.destination) {
+        case .found: connectToNext()
+        case .lookingUp: startTimer(milliseconds: Self.connectMilliseconds)
+        case .failed(let text): fail(text)
         }
     }
 
-    private func lookUp(_ address: NodeAddress) {
-        target = address
-        do {
-            if resolver == nil {
-                resolver = try loop.events.makeMailbox(of: Resolution.self) { [weak self] results in
-                    for result in results { self?.resolved(result) }
-                }
-            }
-            guard let resolver else { return }
-            startTimer(milliseconds: Self.connectMilliseconds)
-            Resolver.resolve(host: address.host, port: address.port, to: resolver)
-        } catch {
-            fail("the name \(address.host) cannot be looked up: \(error)")
-        }
-    }
-
-    private func resolved(_ resolution: Resolution) {
-        // One that was given up for lack of time may still come in.
-        guard case .resolving = state, resolution.host == target?.host, resolution.port == target?.port else { return }
-        switch resolution.result {
-        case .success(let found):
-            addresses = found
-            connectToNext()
-        case .failure(let error):
-            fail("\(error)")
-        }
+    private func lookedUp(_ failure: String?) {
+        if let failure { fail(failure) } else { connectToNext() }
     }
 
     private func connectToNext() {
-        guard !addresses.isEmpty else { return fail("the name \(target?.host ?? "") has no address") }
-        let address = addresses.removeFirst()
         do {
-            let stream: ByteStream
-            if let tls = loop.context.redisTLS, let target {
-                stream = try ByteStream.connect(to: address, tls: tls, serverName: target.host)
-            } else {
-                stream = try ByteStream.connect(to: address)
+            guard let stream = try dialer.connectToNext() else {
+                return fail("the name \(dialer.target?.host ?? "") has no address")
             }
             replies = ReplyReader()
             login = loop.context.redisLogin(at: locator.destination)
@@ -338,7 +293,7 @@ final class RedisLink: ReadinessHandler {
     /// Drops the connection after an error reply. A cluster that has the stream elsewhere is followed there at once.
     func fail(_ error: ServerError) {
         guard isReady, let redirection = error.redirection, !redirection.isOnce else { return fail(error.description) }
-        let address = redirection.address(asked: target?.host ?? redis.host)
+        let address = redirection.address(asked: dialer.target?.host ?? loop.context.settings.redis.host)
         guard locator.moved(to: address) else { return fail("\(error) (the cluster's nodes name each other)") }
         loop.logger.info(
             "following a stream to another node of the cluster",
@@ -361,6 +316,7 @@ final class RedisLink: ReadinessHandler {
     /// Ends the connection, and does not make it again.
     func close() {
         drop()
+        dialer.giveUp()
         state = .idle
     }
 
@@ -377,12 +333,6 @@ final class RedisLink: ReadinessHandler {
         output = []
     }
 
-    /// What is seen of a server that ends a TLS connection for want of a client certificate: it closes with our login
-    /// unread, so that the reset mostly overtakes its alert.
-    private static let signsOfRefusal = [
-        "reset by peer", "Broken pipe", "certificate required", "without close_notify",
-    ]
-
     /// Drops the connection and tries again later.
     func fail(_ complaint: String) {
         let wasConnecting: Bool
@@ -394,18 +344,13 @@ final class RedisLink: ReadinessHandler {
         case .loggingIn, .resolving: (wasConnecting, wasReady) = (false, false)
         case .idle, .waiting: return
         }
-        if !wasReady, !wasConnecting || complaint.contains("TLS handshake"), loop.context.redisTLS != nil,
-            redis.certificateFile == nil,
-            Self.signsOfRefusal.contains(where: complaint.contains)
-        {
-            complaint += " (does Redis want a client certificate? redis.certificateFile is not set)"
-        }
+        if !wasReady, !wasConnecting || complaint.contains("TLS handshake") { complaint = dialer.explained(complaint) }
         drop()
-        if wasConnecting, !addresses.isEmpty {
+        if wasConnecting, dialer.hasNext {
             state = .resolving
             return connectToNext()
         }
-        addresses = []
+        dialer.giveUp()
         let place = placeName
         if case .tryNext = locator.failed(wasReady: wasReady) { return connect() }
         state = .waiting
@@ -440,7 +385,7 @@ final class RedisLink: ReadinessHandler {
         timer = nil
         switch state {
         case .resolving:
-            fail("looking up the name \(target?.host ?? "") took more than \(Self.connectMilliseconds) ms")
+            fail("looking up the name \(dialer.target?.host ?? "") took more than \(Self.connectMilliseconds) ms")
         case .connecting, .loggingIn:
             fail("connecting and logging in took more than \(Self.connectMilliseconds) ms")
         case .ready:

@@ -1,7 +1,6 @@
 import Configuration
 import EventLog
 import EventLoop
-import Logging
 import Metrics
 import RedisStreams
 
@@ -12,7 +11,7 @@ import RedisStreams
 /// from the last ID it has had. With each read it makes sure that the stream still is the one it has read from
 /// (``StreamContinuity``), and if not, where to go on. Lives on one loop.
 final class StreamReader: RedisLinkUser {
-    private enum Phase {
+    enum Phase {
         /// Asking for the stream's last ID.
         case pinning
         /// Reading backwards from the pinned ID.
@@ -21,7 +20,7 @@ final class StreamReader: RedisLinkUser {
     }
 
     /// What the next reply answers.
-    private enum Reading {
+    enum Reading {
         /// What came after the last ID.
         case events
         /// Whether the anchor is still there, now that the events are.
@@ -34,18 +33,18 @@ final class StreamReader: RedisLinkUser {
         case search(StreamSearch)
     }
 
-    private unowned let loop: GatewayLoop
-    private let feed: LogFeed
-    private lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
-    private var phase = Phase.pinning
-    private var standing = StandingReader()
+    unowned let loop: GatewayLoop
+    let feed: LogFeed
+    lazy var link = RedisLink(loop: loop, purpose: "reading events", isReader: true, user: self)
+    var phase = Phase.pinning
+    var standing = StandingReader()
     private let block: Int
     /// What comes after an ID.
     private let read: CommandTemplate
     /// The entry with an ID.
     private let look: CommandTemplate
     /// As far as it is sure that all was read from the same stream.
-    private var continuity = StreamContinuity(nil)
+    var continuity = StreamContinuity(nil)
     /// With what was read since then.
     private var unsure = StreamContinuity(nil)
     /// Batches that were read and not handed on: it is not sure yet that nothing is missing before them.
@@ -62,7 +61,7 @@ final class StreamReader: RedisLinkUser {
     private var anchorEntries = StreamEntryDecoder(.range)
     private var pending: PendingBatch?
     private let readCount: Int
-    private lazy var assembler = EventAssembler(loop: loop)
+    lazy var assembler = EventAssembler(loop: loop)
     /// The commands that are under way end with a look at the anchor, or at how the stream stands.
     private var isChecked = false
     /// Nothing is asked for, since another loop is too far behind.
@@ -145,7 +144,7 @@ final class StreamReader: RedisLinkUser {
     }
 
     /// How the stream stands; nil until the answers are there, or when the link was dropped.
-    private func nextStanding() -> (info: StreamInfo?, serverMilliseconds: UInt64)? {
+    func nextStanding() -> (info: StreamInfo?, serverMilliseconds: UInt64)? {
         switch standing.next(link.replies) {
         case .needMore:
             break
@@ -159,70 +158,17 @@ final class StreamReader: RedisLinkUser {
         return nil
     }
 
-    // MARK: Start
+    // MARK: Following
 
-    /// Returns whether nothing more can be done for now; so do the functions below.
-    private func receivePin() -> Bool {
-        guard let (info, time) = nextStanding() else { return true }
-        link.answered()
-        continuity = StreamContinuity(info)
-        // What was in a stream that is gone is not known: the log can speak only for what comes from now on, and
-        // the clock was read before the stream was looked for.
-        let through = info?.lastGeneratedID ?? StreamID(milliseconds: time, sequence: 0).predecessor
-        let fill = LogFill(
-            through: through, isTrimmed: info?.facts.trimmed ?? true, capacity: loop.context.settings.historyBytes,
-            deadline: loop.now.advanced(byMilliseconds: LogFill.maximumMilliseconds))
-        phase = .filling(fill)
-        if info == nil { finishFilling(fill) } else { askPage(fill) }
-        return false
-    }
-
-    private func askPage(_ fill: LogFill) {
-        link.send(
-            [.xrevrange(stream: loop.context.globalStream, from: fill.next, to: .zero, count: fill.pageCount)],
-            silence: Self.silenceAllowance + LogFill.maximumMilliseconds)
-    }
-
-    private func receivePage(_ fill: LogFill) -> Bool {
-        switch fill.take(link.replies, assembler: &assembler) {
-        case .needMore:
-            return true
-        case .refused(let error):
-            link.fail(error)
-            return true
-        case .failed(let text):
-            link.fail(text)
-            return true
-        case .taken:
-            if fill.isDone(now: loop.now) { finishFilling(fill) } else { askPage(fill) }
-            return false
-        }
-    }
-
-    private func finishFilling(_ fill: LogFill) {
-        feed.open(fill)
-        loop.logger.info(
-            "reading events",
-            metadata: [
-                "stream": "\(String(decoding: loop.context.globalStream, as: UTF8.self))",
-                "after": "\(continuity.lastID)", "eventsInMemory": "\(loop.log.eventCount)",
-            ])
-        readOn()
-        announce()
-        feed.broadcast(.logReady)
-    }
-
-    private func announce() {
+    func announce() {
         guard !isAnnounced else { return }
         isAnnounced = true
         feed.broadcast(.redis(connected: true))
     }
 
-    // MARK: Following
-
     /// Asks for what comes next, and then whether the stream is still the same: in one pipeline. As long as the anchor is
     /// there behind the events, nothing between them was removed, and none of them is another stream's.
-    private func readOn() {
+    func readOn() {
         isHeldUp = feed.isAhead
         // Nothing is under way then: Redis may be silent.
         guard !isHeldUp else { return link.expectNothing() }
@@ -401,7 +347,7 @@ final class StreamReader: RedisLinkUser {
     }
 
     /// Hands on what is sure.
-    private func handOn() {
+    func handOn() {
         guard !verified.isEmpty else { return }
         if let burstTimer { loop.events.cancel(burstTimer) }
         burstTimer = nil
@@ -413,79 +359,11 @@ final class StreamReader: RedisLinkUser {
     }
 
     /// Forgets what was read and is not sure: it will be read again.
-    private func discard() {
+    func discard() {
         pending = nil
         withheld = []
         withheldBytes = 0
         newest = nil
         unsure = continuity
-    }
-
-    // MARK: Another stream
-
-    private func examine() {
-        handOn()
-        discard()
-        standing = StandingReader()
-        phase = .following(.examination)
-        link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
-    }
-
-    private func receiveExamination() -> Bool {
-        guard let (info, time) = nextStanding() else { return true }
-        let verdict = continuity.judge(info, serverMilliseconds: time)
-        if case .differs(let from) = verdict, let info {
-            search(
-                StreamSearch(info, from: min(from, continuity.lastID), trail: feed.trail, log: loop.log))
-        } else {
-            goOn(with: verdict, info)
-        }
-        return false
-    }
-
-    private func search(_ search: StreamSearch) {
-        phase = .following(.search(search))
-        link.send([search.question(loop.context.globalStream)], silence: Self.silenceAllowance)
-    }
-
-    private func receive(_ search: StreamSearch) -> Bool {
-        switch search.take(link.replies, continuity: continuity, trail: feed.trail, log: loop.log) {
-        case .needMore:
-            return true
-        case .refused(let error):
-            link.fail(error)
-            return true
-        case .failed(let text):
-            link.fail(text)
-            return true
-        case .goOn:
-            self.search(search)
-        case .ended(let verdict):
-            goOn(with: verdict, search.info, isAfterSearch: true)
-        }
-        return false
-    }
-
-    private func goOn(
-        with verdict: StreamContinuity.Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false
-    ) {
-        let before = continuity.lastID
-        continuity.accept(verdict, info, isAfterSearch: isAfterSearch)
-        switch verdict {
-        case .continues, .differs:
-            break
-        case .hole(let floor):
-            feed.breakLog(common: loop.log.lastID, floor: floor)
-            loop.logger.warning(
-                "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",
-                metadata: ["after": "\(before)", "goingOnAfter": "\(floor)"])
-        case .replaced(let common, let floor):
-            feed.breakLog(common: common, floor: floor)
-            loop.logger.warning(
-                "the global stream is not the one that was read (deleted, flushed, or another primary's); reading on as far back as the two agree",
-                metadata: ["readThrough": "\(before)", "goingOnAfter": "\(continuity.lastID)"])
-        }
-        link.answered()
-        readOn()
     }
 }

@@ -1,0 +1,72 @@
+import EventLog
+import Logging
+import RedisStreams
+
+/// When the anchor is gone: whether another stream has taken the place of the one that was read, and where to go on.
+extension StreamReader {
+    func examine() {
+        handOn()
+        discard()
+        standing = StandingReader()
+        phase = .following(.examination)
+        link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
+    }
+
+    func receiveExamination() -> Bool {
+        guard let (info, time) = nextStanding() else { return true }
+        let verdict = continuity.judge(info, serverMilliseconds: time)
+        if case .differs(let from) = verdict, let info {
+            search(
+                StreamSearch(info, from: min(from, continuity.lastID), trail: feed.trail, log: loop.log))
+        } else {
+            goOn(with: verdict, info)
+        }
+        return false
+    }
+
+    private func search(_ search: StreamSearch) {
+        phase = .following(.search(search))
+        link.send([search.question(loop.context.globalStream)], silence: Self.silenceAllowance)
+    }
+
+    func receive(_ search: StreamSearch) -> Bool {
+        switch search.take(link.replies, continuity: continuity, trail: feed.trail, log: loop.log) {
+        case .needMore:
+            return true
+        case .refused(let error):
+            link.fail(error)
+            return true
+        case .failed(let text):
+            link.fail(text)
+            return true
+        case .goOn:
+            self.search(search)
+        case .ended(let verdict):
+            goOn(with: verdict, search.info, isAfterSearch: true)
+        }
+        return false
+    }
+
+    private func goOn(
+        with verdict: StreamContinuity.Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false
+    ) {
+        let before = continuity.lastID
+        continuity.accept(verdict, info, isAfterSearch: isAfterSearch)
+        switch verdict {
+        case .continues, .differs:
+            break
+        case .hole(let floor):
+            feed.breakLog(common: loop.log.lastID, floor: floor)
+            loop.logger.warning(
+                "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",
+                metadata: ["after": "\(before)", "goingOnAfter": "\(floor)"])
+        case .replaced(let common, let floor):
+            feed.breakLog(common: common, floor: floor)
+            loop.logger.warning(
+                "the global stream is not the one that was read (deleted, flushed, or another primary's); reading on as far back as the two agree",
+                metadata: ["readThrough": "\(before)", "goingOnAfter": "\(continuity.lastID)"])
+        }
+        link.answered()
+        readOn()
+    }
+}
