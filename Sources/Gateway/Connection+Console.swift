@@ -4,6 +4,7 @@ import EventLog
 import EventLoop
 import HTTP1
 import JSONWebToken
+import Metrics
 import ServerSentEvents
 
 /// `/console`: the page to try and watch the gateway by, and below it all that the page speaks to.
@@ -29,6 +30,7 @@ extension Connection {
             return decline(.wrongMethod(allowed: Self.methods), head)
         }
         let fields: [Response.Field] = [.init("Cache-Control", "no-store"), .init("Referrer-Policy", "no-referrer")]
+        if let refusal = refusalAtTheDoor(head) { return declineConsole(refusal, head, fields) }
         if let token = head.queryParameter("token") { return takeConsoleToken(token, head, fields) }
         switch identify(head) {
         case .identified: answer(with: .console, head, fields: fields)
@@ -51,6 +53,7 @@ extension Connection {
     }
 
     private func declineConsole(_ refusal: RequestRefusal, _ head: RequestHead, _ fields: [Response.Field]) {
+        if let tag = refusal.tag { loop.counters.handshakesRefused.add(tag) }
         var response = refusal.response
         let text =
             "The console wants a token: open \(Self.consolePath)?token=<token>, as `sluice token` makes it. Now: "

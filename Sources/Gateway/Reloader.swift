@@ -39,10 +39,17 @@ final class Reloader: Sendable {
                 complain("the configuration", problems)
                 return false
             }
-            return [
-                reloadTokenKeys(settings),
-                reloadCertificates(settings),
-            ].allSatisfy { $0 }
+            // Both are read, so that all that is wrong is said, before either counts.
+            let keys = loadTokenKeys(settings)
+            let certificates = loadCertificates(settings)
+            guard let keys, let certificates else { return false }
+            for mailbox in mailboxes { mailbox.post(.verifier(keys.verifier)) }
+            keys.log(to: logger)
+            if case .tls(let certificates) = certificates {
+                for mailbox in mailboxes { mailbox.post(.certificates(certificates.context)) }
+                certificates.log(to: logger)
+            }
+            return true
         }
     }
 
@@ -55,36 +62,36 @@ final class Reloader: Sendable {
         }
     }
 
-    private func reloadTokenKeys(_ settings: Settings) -> Bool {
+    /// What the port speaks.
+    private enum PortCertificates {
+        case plain
+        case tls(ServerCertificates)
+    }
+
+    private func loadTokenKeys(_ settings: Settings) -> TokenKeys? {
         do {
-            let keys = try TokenKeys.load(settings)
-            for mailbox in mailboxes { mailbox.post(.verifier(keys.verifier)) }
-            keys.log(to: logger)
-            return true
+            return try TokenKeys.load(settings)
         } catch {
             complain("the keys of tokens", error)
-            return false
+            return nil
         }
     }
 
-    private func reloadCertificates(_ settings: Settings) -> Bool {
+    private func loadCertificates(_ settings: Settings) -> PortCertificates? {
         let certificates: ServerCertificates?
         do {
             certificates = try ServerCertificates.load(settings, ticketKeys: ticketKeys ?? TLSTicketKeys())
         } catch {
             complain("the certificates", error)
-            return false
+            return nil
         }
         guard (certificates == nil) == (ticketKeys == nil) else {
             complain(
                 "the certificates",
                 SettingsProblems(["Whether the port speaks TLS is settled when the gateway starts."]))
-            return false
+            return nil
         }
-        guard let certificates else { return true }
-        for mailbox in mailboxes { mailbox.post(.certificates(certificates.context)) }
-        certificates.log(to: logger)
-        return true
+        return certificates.map { .tls($0) } ?? .plain
     }
 
     private func complain(_ what: String, _ problems: SettingsProblems) {

@@ -143,7 +143,8 @@ final class World {
         try orders.pause()
         try eventually("all clients are back", within: 40) { fleet.clients.allSatisfy(\.isOpen) }
         // One that brought an ID of an earlier life of the stream is given what comes from now on, which is when its gateway
-        // asks Redis.
+        // asks Redis: not before that gateway has found it again.
+        try waitUntilReady()
         pause(milliseconds: 200)
         let last = try writeToAll()
         var stuck: String?
@@ -164,11 +165,7 @@ final class World {
             checker.events = Dictionary(uniqueKeysWithValues: events.map { ($0.number, $0) })
             if let nonsense = client.sights.nonsense { throw Failure("\(client.record.name) was sent \(nonsense)") }
         }
-        for (index, gateway) in gateways.enumerated() {
-            // The other one would have served its clients, so it does not show otherwise.
-            guard gateway.isRunning else { throw Failure("gateway \(index) ended by itself: \(gateway.log(20))") }
-            try gateway.waitUntilReady()
-        }
+        try waitUntilReady()
         if let stuck, account.findings.isEmpty { throw Failure("\(stuck), though nothing is missing") }
         note("judged \(account.deliveries) deliveries of \(account.events) events")
         ledger.forget(before: roundStart.number)
@@ -176,6 +173,14 @@ final class World {
         roundStart = (ledger.newNumber(), roundStart.number, ledger.epoch)
         readFrom = try (Int(redis.milliseconds()) - 10_000, readFrom.id)
         return account
+    }
+
+    private func waitUntilReady() throws {
+        for (index, gateway) in gateways.enumerated() {
+            // The other one would have served its clients, so it does not show otherwise.
+            guard gateway.isRunning else { throw Failure("gateway \(index) ended by itself: \(gateway.log(20))") }
+            try gateway.waitUntilReady()
+        }
     }
 
     /// Of the events of the round before, which was judged, only those that the client had are its concern.

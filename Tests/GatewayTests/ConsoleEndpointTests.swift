@@ -87,6 +87,18 @@ struct ConsoleEndpointTests {
         #expect(try socket.ending() == .finished, "no body follows")
     }
 
+    @Test("tokens of an address are checked no faster than maxHandshakesPerAddress, and refusals are counted")
+    func rate() throws {
+        let redis = try RedisProcess()
+        let gateway = try gateway(redis) { $0.maxHandshakesPerAddress = 1 }
+        let statuses = try (0..<40).map { _ in try ask(gateway, RequestText("/console?token=nonsense")).0.status }
+        #expect(statuses.first == 401)
+        #expect(statuses.last == 429)
+        let refused = try gateway.figures().figures.handshakesRefused
+        #expect(refused["too_many_from_address"] == statuses.count { $0 == 429 })
+        #expect(refused["token_malformed"] == statuses.count { $0 == 401 })
+    }
+
     @Test("without a good token: 401 and a sentence that says how to come by one")
     func refused() throws {
         let redis = try RedisProcess()

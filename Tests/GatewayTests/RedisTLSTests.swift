@@ -167,10 +167,7 @@ struct RedisURLWayTests {
     }
 
     private static func allow(_ redis: RedisProcess, _ user: String, _ password: String) throws {
-        // What the README says a user needs, and no more.
-        try redis.command(
-            "ACL", "SETUSER", user, "on", ">\(password)", "~async-events-*", "+xread", "+xrange", "+xrevrange",
-            "+xinfo|stream", "+time", "+select", "+client|setname")
+        try RedisRights.grant(RedisRights.reading, to: user, password, on: redis)
     }
 
     @Test(
@@ -221,5 +218,19 @@ struct RedisURLWayTests {
         try redis.command("CONFIG", "SET", "requirepass", "another s3cr3t")
         try redis.command("SELECT", "2")
         try Self.expectEvents(try Self.gateway(redis, "unix://someone:s3cr3t@\(redis.socketPath)?db=2"), redis)
+    }
+}
+
+/// What the README says a user needs, and no more.
+enum RedisRights {
+    static let reading = [
+        "+xread", "+xrange", "+xrevrange", "+xinfo|stream", "+time", "+select", "+client|setname",
+    ]
+    /// Beside these.
+    static let readingInCluster = ["+cluster|slots", "+asking"]
+
+    static func grant(_ rights: [String], to user: String, _ password: String, on redis: RedisProcess) throws {
+        let command = ["ACL", "SETUSER", user, "on", ">\(password)", "~async-events-*"] + rights
+        try redis.command(command.map { Array($0.utf8) })
     }
 }

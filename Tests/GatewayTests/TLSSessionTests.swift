@@ -151,6 +151,48 @@ struct TLSSessionTests {
         #expect(try gateway.client().contains("subject=CN = renewed\n"))
     }
 
+    @Test(
+        "a reload with one bad file changes nothing: with certificates that cannot be read, keys of tokens stay too, and the other way round"
+    )
+    func allOrNothing() throws {
+        let redis = try RedisProcess()
+        let files = try ReplaceableFiles()
+        let keys = try TemporaryFile(SignedTokens.es256Key)
+        let gateway = try TestGateway.secure(redis) {
+            $0.tls.certificateFile = files.certificateFile
+            $0.tls.keyFile = files.keyFile
+            $0.jwtAlgorithms = ["ES256", "EdDSA"]
+            $0.jwtPublicKeyFiles = [keys.path]
+        }.open()
+        func isAccepted(_ token: String) throws -> Bool {
+            let socket = try TestSocket.connect(port: gateway.port, tls: gateway.tls)
+            try socket.send(RequestText(upgradeTo: "", token: token).bytes)
+            return try HTTPAnswer.read(from: socket).status == 101
+        }
+        func expectNothingChanged() throws {
+            #expect(!gateway.gateway.reload())
+            try gateway.settle()
+            #expect(try isAccepted(SignedTokens.es256))
+            #expect(try !isAccepted(SignedTokens.edDSA))
+            #expect(try !gateway.client().contains("subject=CN = renewed\n"))
+        }
+
+        try keys.write(SignedTokens.edDSAKey)
+        try FileManager.default.removeItem(atPath: files.keyFile)
+        try expectNothingChanged()
+        try keys.write("no key")
+        try files.put("renewed")
+        try expectNothingChanged()
+
+        try keys.write(SignedTokens.edDSAKey)
+        #expect(gateway.gateway.reload())
+        try gateway.settle()
+        #expect(try isAccepted(SignedTokens.edDSA))
+        #expect(try gateway.client().contains("subject=CN = renewed\n"))
+        // An optimised build would let go of them once they are written.
+        withExtendedLifetime((files, keys)) {}
+    }
+
     @Test("reloads under load lose no event and no connection")
     func reloadUnderLoad() throws {
         let redis = try RedisProcess()
