@@ -139,7 +139,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "HTTP1", "WebSocket", "ServerSentEvents", "JSONWebToken", "RedisStreams", "EventLog", "Configuration",
-                "COpenSSL",
+                "Gateway", "COpenSSL",
             ], path: "Tests/Fuzz/Targets", swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1"], swiftSettings: settings),

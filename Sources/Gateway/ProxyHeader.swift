@@ -1,8 +1,8 @@
-import EventLoop
+package import EventLoop
 
 /// The header that a proxy puts before a connection's own bytes to say who connected to it: the PROXY protocol, versions 1
 /// (a line of text) and 2 (binary), as HAProxy's `proxy-protocol.txt` has it. Bytes in, a value out.
-enum ProxyHeader: Equatable {
+package enum ProxyHeader: Equatable {
     /// - client: whom the proxy speaks for; nil when it speaks for itself (a health check) or does not say (`UNKNOWN`, `LOCAL`,
     ///   a Unix socket).
     /// - length: of the header, behind which the connection's own bytes begin.
@@ -14,14 +14,14 @@ enum ProxyHeader: Equatable {
 
     /// The longest header that is taken: of version 1 it is 107 bytes by definition; one of version 2 holds, beside two
     /// addresses, what the proxy has to say further (TLVs), which nobody here reads.
-    static let maxBytes = 2048
+    package static let maxBytes = 2048
 
     private static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
     private static let word = Array("PROXY ".utf8)
     private static let maxLineBytes = 107
 
     /// - Parameter bytes: what has come from the connection's first byte on.
-    static func parse(_ bytes: UnsafeRawBufferPointer) -> ProxyHeader {
+    package static func parse(_ bytes: UnsafeRawBufferPointer) -> ProxyHeader {
         if begins(bytes, with: signature) {
             return bytes.count < 16 ? .needMore : parseBinary(bytes)
         }

@@ -1,4 +1,5 @@
-/// What is fed bytes at random, and what must hold of it: one case for each parser that meets bytes from outside.
+/// What is fed bytes at random, and what must hold of it: one case for each parser of more than a few lines
+/// that meets bytes from outside.
 ///
 /// `make fuzz` lets libFuzzer look for inputs; the suite in `Tests/FuzzTests` gives each target the committed ones
 /// (`Tests/Fuzz/Corpora`), found ones among them.
@@ -7,7 +8,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case requestBody = "request-body"
     case webSocket = "websocket"
     case compressedMessages = "compressed-messages"
+    case extensions
     case eventStream = "event-stream"
+    case proxyHeader = "proxy-header"
     case token
     case tokenClaims = "token-claims"
     case keyFile = "key-file"
@@ -22,6 +25,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .requestBody: RequestBodyFuzzing.finding(in: input)
         case .webSocket: WebSocketFuzzing.finding(in: input)
         case .compressedMessages: CompressedMessageFuzzing.finding(in: input)
+        case .extensions: ExtensionFuzzing.finding(in: input)
+        case .proxyHeader: ProxyHeaderFuzzing.finding(in: input)
         case .eventStream: EventStreamFuzzing.finding(in: input)
         case .token: TokenFuzzing.finding(inToken: input)
         case .tokenClaims: TokenFuzzing.finding(inClaims: input)
