@@ -38,7 +38,7 @@ extension Key {
         ),
         Key(
             "trustedProxies", .strings(\.trustedProxies),
-            "Addresses and ranges (10.0.0.0/8) of proxies that are believed when they say whom they speak for, also in X-Forwarded-For; for the log"
+            "Addresses and ranges (10.0.0.0/8) of proxies that are believed when they say whom they speak for, also in X-Forwarded-For; for the log and maxHandshakesPerAddress"
         ),
 
         Key("logLevel", .logLevel(\.logLevel), "The least severe level that is logged"),
@@ -146,7 +146,7 @@ extension Key {
             "The most connections of one channel; 0: no limit"),
         Key(
             "maxTotalConnections", .integer(\.maxTotalConnections, 0...manyConnections),
-            "The most connections altogether; 0: no limit"),
+            "The most WebSockets, event streams and waiting polls altogether; 0: no limit"),
         Key(
             "maxHandshakesPerAddress", .integer(\.maxHandshakesPerAddress, 0...1_000_000),
             "Handshakes of one client address per second, ten seconds' worth at once; 0: no limit"),

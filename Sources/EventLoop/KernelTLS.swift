@@ -9,8 +9,8 @@ enum KernelTLS {
     /// not to be tried for each connection.
     static var isAvailable: Bool { isInOpenSSL && isInKernel }
 
-    /// OpenSSL is built with it or, as by Debian, without, and nothing says so but what a BIO of its own does: with it, to
-    /// be told the kind of the next record sets a flag.
+    /// OpenSSL is built with it, as by Debian, or without, and nothing says so but what a BIO of its own does: with it, to be
+    /// told the kind of the next record sets a flag.
     private static var isInOpenSSL: Bool {
         guard let bio = BIO_new(BIO_s_socket()) else { return false }
         defer { BIO_free(bio) }
