@@ -1,5 +1,6 @@
 import Configuration
 import EventLoop
+import Metrics
 import WebSocket
 
 /// An open WebSocket: what the client sends, and whether it is still there.
@@ -34,6 +35,7 @@ extension Connection {
             case .close(let code, _):
                 return peerClosed(code)
             case .violation(let violation):
+                if violation.closeCode == .messageTooBig { loop.counters.messagesTooLarge += 1 }
                 return phase == .open ? end(.violation(violation)) : finishAfterFlush()
             }
         }

@@ -31,6 +31,9 @@ extension Figure {
             "inputs_deferred",
             "Times that a client had to wait for its turn to be read from, because it had sent much at once."
         ) { $0.inputsDeferred },
+        .counter("messages_too_large", "Clients' messages beyond maxClientMessageBytes; each ended its WebSocket.") {
+            $0.messagesTooLarge
+        },
         .counter("events_read", "Events read from the global stream.") { $0.eventsRead },
         .counter("events_skipped", "Entries of the global stream that were malformed and skipped.") {
             $0.eventsSkipped

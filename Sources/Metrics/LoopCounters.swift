@@ -30,6 +30,8 @@ public struct LoopCounters: Sendable, Equatable {
     public var acceptPauses = 0
     /// Times that a client had to wait for its turn to be read from, because it had sent much at once.
     public var inputsDeferred = 0
+    /// WebSockets that were closed with 1009 for a message beyond `maxClientMessageBytes`.
+    public var messagesTooLarge = 0
     /// Events read from the global stream; counted by the reader's owner only.
     public var eventsRead = 0
     /// Malformed entries; counted by the reader's owner only.

@@ -39,6 +39,7 @@ public struct Snapshot: Sendable, Equatable {
         figures.replaysWaiting += other.replaysWaiting
         figures.acceptPauses += other.acceptPauses
         figures.inputsDeferred += other.inputsDeferred
+        figures.messagesTooLarge += other.messagesTooLarge
         figures.eventsRead += other.eventsRead
         figures.eventsSkipped += other.eventsSkipped
         figures.deliveries += other.deliveries

@@ -5,6 +5,7 @@
 //   sluice-microbench --growth        the names of those that show how costs grow
 //   sluice-microbench <path>          walks it once, and prints how many steps that took
 
+import Gateway
 import Glibc
 
 let paths: [(name: String, make: () -> any HotPath)] = [
@@ -14,7 +15,8 @@ let paths: [(name: String, make: () -> any HotPath)] = [
     ("log-append", { LogAppendPath() }),
     ("replay-from-log", { ReplayPath() }),
     ("channel-miss", { MissPath(channels: 2000) }),
-    ("gather", { GatherPath() }),
+    ("gather", { GatherPath(.webSocket, slicesBeside: 0) }),
+    ("gather-event-stream", { GatherPath(.eventStream, slicesBeside: 1) }),
     ("delivery", { DeliveryPath() }),
     ("request-head", { RequestHeadPath() }),
     ("handshake", { HandshakePath() }),

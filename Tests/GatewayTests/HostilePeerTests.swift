@@ -234,6 +234,7 @@ struct HostilePeerTests {
         let bytes = (0..<1000).flatMap { _ in WebSocketClient.frame(opcode: 0, [0x61], isFinal: false) }
         #expect(try tiny.socket.flood(bytes, patience: 5000) > 0)
         #expect(try tiny.frame().closeCode == 1009)
+        #expect(try gateway.figures().figures.messagesTooLarge == 1)
         for job in 0..<10 {
             let (_, id) = try redis.publish("alpha", sampleEvent("alpha", "job-\(job)"))
             #expect(eventID(try client.event()) == id)
