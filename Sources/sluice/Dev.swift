@@ -106,7 +106,9 @@ struct Dev: ParsableCommand {
         let members = [
             listening.map { "\"port\": \($0.port),\n  \"host\": \(jsonString($0.host))" },
             "\"redis\": {\"socketPath\": \(jsonString(socketPath))}",
-            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0", "\"console\": true",
+            "\"jwtSecret\": \(jsonString(secret))", "\"drainMs\": 0",
+            // What is off elsewhere until somebody wants it is to be tried here.
+            "\"console\": true", "\"presence\": true",
         ]
         return "{\n  \(members.compactMap { $0 }.joined(separator: ",\n  "))\n}\n"
     }
@@ -151,6 +153,9 @@ struct Dev: ParsableCommand {
 
             Ask whether it serves:
               curl http://\(name):\(port)/health
+
+            Before the README's curl lines:
+              TOKEN=$(\(sluice) token --channel \(channel) --publish \(channel) \(config))
 
             Ctrl-C ends it.
 

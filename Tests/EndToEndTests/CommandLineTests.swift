@@ -22,35 +22,30 @@ struct CommandLineTests {
         let tail = try #require(printed.first { $0.contains(" tail ") })
         let publish = try #require(printed.first { $0.contains(" publish ") })
 
-        let watcher = Process()
-        let pipe = Pipe()
-        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-        watcher.arguments = ["-c", "exec \(tail) --count 1"]
-        watcher.currentDirectoryURL = dev.workingDirectory
-        watcher.standardOutput = pipe
-        watcher.standardError = FileHandle.nullDevice
-        try watcher.run()
+        let health = try #require(printed.first { $0.hasPrefix("curl ") && $0.hasSuffix("/health") })
+        let events = try #require(printed.first { $0.hasPrefix("curl ") && $0.hasSuffix("/events") })
+        #expect(printed.count { $0.hasPrefix("curl ") } == 2, "a line is not tried here")
+
+        #expect(try ShellLine(health, in: dev.workingDirectory).outputAtEnd() == "OK")
+        let stream = try ShellLine(events, in: dev.workingDirectory)
+        try eventually("the stream is open") { stream.output.contains("\nid: ") }
+        let watcher = try ShellLine("\(tail) --count 1", in: dev.workingDirectory)
         // Published until it is seen: when the watcher is connected is its own affair.
         try eventually("the watcher has seen an event") {
             guard watcher.isRunning else { return true }
-            let publisher = Process()
-            publisher.executableURL = URL(fileURLWithPath: "/bin/sh")
-            publisher.arguments = ["-c", publish]
-            publisher.currentDirectoryURL = dev.workingDirectory
-            publisher.standardOutput = FileHandle.nullDevice
-            try publisher.run()
-            publisher.waitUntilExit()
-            #expect(publisher.terminationStatus == 0)
+            _ = try ShellLine(publish, in: dev.workingDirectory).outputAtEnd()
             return !watcher.isRunning
         }
-        #expect(watcher.terminationStatus == 0)
-        let seen = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let seen = try watcher.outputAtEnd()
         #expect(seen.hasPrefix("{\"id\":\"") && seen.contains("channel_id"))
+        try eventually("the stream has seen it") { stream.output.contains("\ndata: {\"id\":\"") }
 
         let children = try Self.children(of: dev.processID)
         #expect(children.count == 1)
         dev.kill(SIGTERM)
         #expect(try dev.exitStatus() == 0)
+        // The gateway leaves, and ends it as streams are ended.
+        _ = try stream.outputAtEnd()
         for child in children { #expect(kill(child, 0) != 0, "redis-server is still there") }
         let directory = try #require(tail.range(of: #"/\S+/config\.json"#, options: .regularExpression))
         #expect(!FileManager.default.fileExists(atPath: String(tail[directory])))
