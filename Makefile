@@ -12,7 +12,7 @@ help:
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests; CONFIGURATION=release: of an optimised build; ARGS: for swift test"
 	@echo "make microbench   count the instructions of each hot path (make test does it too)"
-	@echo "make soak     faults at random for SOAK_SECONDS (600); SEED=n brings a campaign back"
+	@echo "make soak     faults at random for SOAK_SECONDS (600), then HISTORIES (12000) of the model; SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
 	@echo "make fuzz     feed each parser for FUZZ_SECONDS (60) with what libFuzzer thinks of"
@@ -50,10 +50,12 @@ microbench:
 	@scripts/microbench $(ARGS)
 
 SOAK_SECONDS ?= 600
+HISTORIES ?= 12000
 soak:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config
 	swift build --build-tests
 	SOAK_SECONDS=$(SOAK_SECONDS) SEED=$(SEED) swift test --skip-build --filter 'RealFaults.Campaign'
+	SLUICE_HISTORIES=$(HISTORIES) swift test --skip-build --filter SeamCampaignTests
 
 faults:
 	@scripts/install-packages libssl-dev libhiredis-dev zlib1g-dev redis-server pkg-config

@@ -3,7 +3,7 @@ import Testing
 
 /// Histories of the seam between the two streams against an oracle.
 ///
-/// `SLUICE_HISTORIES` sets how many (release mode does some thousands a second), `SLUICE_SEED` the first seed; with a
+/// `SLUICE_HISTORIES` sets how many (`make soak` asks for many thousands), `SLUICE_SEED` the first seed; with a
 /// seed alone just that history runs, and its steps are printed when it fails.
 @Suite struct SeamCampaignTests {
     @Test("no random history loses or repeats an event, or gives one out of order")
@@ -11,7 +11,7 @@ import Testing
         let count = Self.number("SLUICE_HISTORIES")
         let first = Self.number("SLUICE_SEED")
         var total = SimulatedHistory.Statistics()
-        let seeds = (first ?? 1)..<((first ?? 1) + (count ?? (first == nil ? 300 : 1)))
+        let seeds = (first ?? 1)..<((first ?? 1) + (count ?? (first == nil ? 1000 : 1)))
         for seed in seeds {
             var history = SimulatedHistory(seed: seed)
             do {
