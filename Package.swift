@@ -117,7 +117,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "TestSupport", "Configuration", "EventLog", "EventLoop", "WebSocket", "ServerSentEvents",
-                "Metrics", "JSONWebToken", "HTTP1", .product(name: "Logging", package: "swift-log"),
+                "Metrics", "JSONWebToken", "HTTP1", "Locks", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import TestSupport
 import Testing
@@ -28,6 +29,66 @@ struct HostileMemoryTests {
         try eventually("its descriptors are back at \(descriptors)") { try descriptorCount(sluice) <= descriptors }
         let grown = try residentBytes(sluice) - memory
         #expect(Sanitizer.isActive || grown <= Self.allowance, "it grew by \(grown) bytes")
+    }
+
+    /// 2,000 sessions of TLS that were not given back would be 30 MB.
+    @Test(
+        "after two thousand TLS connections that were dropped at all stages, memory and descriptors are back where they were"
+    )
+    func memoryComesBackOverTLS() throws {
+        let redis = try RedisProcess()
+        let port = try freePort()
+        let files = try Certificates.shared()
+        let tls = try TLSClientContext(caFile: files.authority, verifyHostname: true)
+        let environment = RestartTests.environment(redis, port).merging([
+            "TLS_CERTIFICATE_FILE": files.server, "TLS_KEY_FILE": files.serverKey,
+        ]) { $1 }
+        let sluice = try SluiceProcess(["serve"], environment: environment)
+        try sluice.waitUntilReady(port: port, tls: tls)
+        let client = try WebSocketClient(port: port, channel: "alpha", tls: tls)
+        try roundOverTLS(port, 500, tls)
+        try expectEvent(client, redis, "first")
+        let memory = try residentBytes(sluice)
+        // Some of what was dropped may be open still: those of the client alone cannot be told.
+        let descriptors = try descriptorCount(sluice)
+        try roundOverTLS(port, 2000, tls)
+        try expectEvent(client, redis, "second")
+        try eventually("its descriptors are back at \(descriptors)") { try descriptorCount(sluice) <= descriptors }
+        let grown = try residentBytes(sluice) - memory
+        #expect(Sanitizer.isActive || grown <= Self.allowance, "it grew by \(grown) bytes")
+    }
+
+    private func roundOverTLS(_ port: UInt16, _ count: Int, _ tls: TLSClientContext) throws {
+        let hello = try clientHello(tls)
+        let upgrade = RequestText(upgradeTo: "beta").bytes
+        // Some are held open while others come and go.
+        var held: [TestSocket] = []
+        for index in 0..<count {
+            let socket = try TestSocket.connect(port: port)
+            switch index % 8 {
+            case 0: try socket.send(Array(hello[..<100]))
+            case 1: try socket.send(hello)
+            case 2:
+                try socket.send(hello)
+                _ = try socket.readSome()
+            case 3: try socket.startTLS(tls)
+            case 4:
+                try socket.startTLS(tls)
+                try socket.send(Array(upgrade[..<60]))
+            case 5:
+                try socket.startTLS(tls)
+                try socket.send(RequestText("/health").bytes)
+            default:
+                try socket.startTLS(tls)
+                try socket.send(upgrade + WebSocketClient.frame(opcode: 1, [0x61], isFinal: false))
+                if index % 8 == 7 { #expect(try HTTPAnswer.read(from: socket).status == 101) }
+            }
+            held.append(socket)
+            if held.count == 250 {
+                for (place, socket) in held.enumerated() where place % 2 == 0 { socket.reset() }
+                held = []
+            }
+        }
     }
 
     private func round(_ port: UInt16, _ count: Int) throws {

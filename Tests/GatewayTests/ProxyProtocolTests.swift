@@ -89,6 +89,48 @@ struct ProxyProtocolTests {
         #expect(try gateway.figures().figures.handshakesRefused["proxy_header"] == 1)
     }
 
+    /// The header that names the client 192.0.2.`host`.
+    private static func header(version: Int, host: UInt8, port: UInt16) -> [UInt8] {
+        version == 1
+            ? Array("PROXY TCP4 192.0.2.\(host) 127.0.0.1 \(port) 8080\r\n".utf8)
+            : binary[..<16] + [192, 0, 2, host, 127, 0, 0, 1, UInt8(port >> 8), UInt8(port & 0xFF), 0x1F, 0x90]
+    }
+
+    @Test("maxHandshakesPerAddress counts the client that the header names, and not the proxy", arguments: [1, 2])
+    func handshakeRate(version: Int) throws {
+        let gateway = try TestGateway.quiet(try RedisProcess()) {
+            $0.proxyProtocol = true
+            $0.maxHandshakesPerAddress = 1
+        }
+        // An address has a bucket, whatever port a connection comes from.
+        var clientPort: UInt16 = 4711
+        func handshake(_ host: UInt8) throws -> HTTPAnswer {
+            let socket = try TestSocket.connect(port: gateway.port)
+            clientPort += 1
+            let header = Self.header(version: version, host: host, port: clientPort)
+            try socket.send(header + RequestText(upgradeTo: "alpha").bytes)
+            return try HTTPAnswer.read(from: socket)
+        }
+        // What is refused because it is only just starting is not counted.
+        try eventually("it accepts handshakes") { try handshake(9).status == 101 }
+        for host: UInt8 in [1, 2] {
+            var statuses: [Int] = []
+            var last = try handshake(host)
+            try eventually("the bucket of 192.0.2.\(host) is empty") {
+                statuses.append(last.status)
+                if last.status != 429 { last = try handshake(host) }
+                return last.status == 429
+            }
+            #expect(last.field("Retry-After") == "10")
+            // All that it holds was there: neither the proxy nor the client before had any of it.
+            #expect(statuses.count >= 10)
+            #expect(statuses.allSatisfy { $0 == 101 })
+        }
+        #expect(try handshake(3).status == 101)
+        #expect(try gateway.figures().figures.handshakesRefused["too_many_from_address"] == 2)
+        #expect(gateway.log.lines.contains { $0.contains("maxHandshakesPerAddress") && $0.contains("peer=192.0.2.2:") })
+    }
+
     @Test("X-Forwarded-For counts from a trusted proxy alone")
     func forwardedFor() throws {
         let redis = try RedisProcess()

@@ -1,3 +1,4 @@
+public import EventLoop
 public import Foundation
 
 /// A program of this package, run as a process of its own: `sluice`, unless another is named.
@@ -86,12 +87,12 @@ public final class SluiceProcess {
         return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
     }
 
-    /// Waits until it accepts connections.
-    public func waitUntilReady(port: UInt16) throws {
+    /// Waits until it accepts connections, over TLS if there is a context for it.
+    public func waitUntilReady(port: UInt16, tls: TLSClientContext? = nil) throws {
         do {
             try eventually("sluice is ready on port \(port)") {
                 guard isRunning else { throw Failure("sluice ended: \(standardError)") }
-                guard let socket = try? TestSocket.connect(port: port) else { return false }
+                guard let socket = try? TestSocket.connect(port: port, tls: tls) else { return false }
                 try socket.send("GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 return try HTTPAnswer.read(from: socket).status == 200
             }

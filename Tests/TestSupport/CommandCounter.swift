@@ -1,9 +1,11 @@
 /// Finds where commands end in what a Redis client sends: arrays of bulk strings.
-struct CommandCounter {
+public struct CommandCounter: Sendable {
     private var buffer: [UInt8] = []
 
+    public init() {}
+
     /// Takes bytes and returns the names of the commands that are complete now.
-    mutating func feed(_ bytes: ArraySlice<UInt8>) -> [String] {
+    public mutating func feed(_ bytes: ArraySlice<UInt8>) -> [String] {
         buffer += bytes
         var names: [String] = []
         var start = 0
