@@ -11,8 +11,8 @@ struct IdleMemoryTests {
     private static let allowance = 512
     private static let count = 2000
     private static let before = 400
-    /// Over TLS nearly all is OpenSSL's: 14 KB for a session that has no buffers (docs/benchmark.md). With those of 16 KiB that
-    /// a session which is not told to release them keeps, it would be more than 30 KB.
+    /// Over TLS nearly all is OpenSSL's: 14 KB for a session without buffers (docs/benchmark.md). One that is not told to release
+    /// them (`SSL_MODE_RELEASE_BUFFERS`) has 24 KB: of their 16 KiB each only the pages count that were touched.
     private static let allowanceOverTLS = 20 << 10
     /// So large that fewer tell as much.
     private static let countOverTLS = 500
