@@ -38,8 +38,13 @@ final class HoldingRelay: Sendable {
 
     deinit { background.withLock { $0?.stop() } }
 
-    /// From now on who asks for a replay is not answered; the last rounds are no longer counted.
-    func hold() { state.withLock { $0.isHolding = true } }
+    /// From now on who asks for a replay is counted, and not answered.
+    func hold() throws {
+        state.withLock { $0.isHolding = true }
+        // The turn under way has its orders already.
+        try takeTwoTurns()
+    }
+
     func release() { state.withLock { $0.isHolding = false } }
 
     /// How many rounds were asked for on one connection without an answer: a connection that was made anew, because its
@@ -47,10 +52,14 @@ final class HoldingRelay: Sendable {
     ///
     /// All that was sent to the relay before the call is in it.
     func roundsAsked() throws -> Int {
-        let now = state.withLock { $0.turns }
         // The turn under way may have looked already; the one behind it has not.
-        try eventually("the relay has looked at all its sockets") { state.withLock { $0.turns } >= now + 2 }
+        try takeTwoTurns()
         return state.withLock { $0.roundsAsked }
+    }
+
+    private func takeTwoTurns() throws {
+        let now = state.withLock { $0.turns }
+        try eventually("the relay has looked at all its sockets twice") { state.withLock { $0.turns } >= now + 2 }
     }
 }
 

@@ -25,7 +25,7 @@ struct ReplayLimitTests {
         }
         let scenario = try ReplayScenario(.nothingOfIt, redis: redis, settings: settings) { try $0.write(events) }
         let gateway = scenario.gateway
-        relay.hold()
+        try relay.hold()
         let clients = try (0..<60 * loops).map { number in
             (number % 7, try gateway.connect("alpha", lastID: events[number % 7].globalText))
         }
