@@ -47,7 +47,7 @@ struct FigureTests {
         counters.socketsBlocked = 24
         counters.replaysWaiting = 25
         counters.inputsDeferred = 29
-        counters.messagesTooLarge = 42
+        counters.messagesTooLarge = 44
         counters.acceptPauses = 30
         counters.historyBytes = 26
         counters.historyOldestAgeMilliseconds = 27
@@ -73,8 +73,8 @@ struct FigureTests {
                 "sluice_connections{transport=poll} 35",
                 "sluice_channels 3", "sluice_channels_present 40", "sluice_presence_writes_total 41",
                 "sluice_sockets_blocked 24", "sluice_replays_waiting 25",
-                "sluice_accept_pauses_total 30", "sluice_inputs_deferred_total 29", "sluice_messages_too_large_total 42",
-                "sluice_events_read_total 4",
+                "sluice_accept_pauses_total 30", "sluice_inputs_deferred_total 29",
+                "sluice_messages_too_large_total 44", "sluice_events_read_total 4",
                 "sluice_events_skipped_total 5",
                 "sluice_deliveries_total 6", "sluice_delivery_latency_seconds 28 16800", "sluice_bytes_sent_total 7",
                 "sluice_handshakes_refused_total{reason=token_signature} 8",
