@@ -46,23 +46,25 @@ final class LoadProducer: Sendable {
         _ = Background { _ in
             var random = SplitMix64(seed: seed)
             var connection: RESPConnection?
+            var connectedTo = ""
             while !orders.isStopped {
                 guard orders.begin() else {
                     FaultTests.pause(milliseconds: 2)
                     continue
                 }
                 let gap = random.oneIn(3) ? random.int(0...apart) : 0
-                let path = orders.path
-                if connection == nil { connection = try? RESPConnection(path: path) }
+                // A server that is no longer the one to write to is left between two events, as its clients do.
+                if connection == nil || connectedTo != orders.path {
+                    connectedTo = orders.path
+                    connection = try? RESPConnection(path: connectedTo)
+                }
                 if let current = connection {
                     let padding = random.oneIn(8) ? random.int(0...2000) : 0
                     let lives = write(
                         current, ledger, channel: random.int(0...channels - 1), padding: padding, apart: gap)
-                    // A server that is no longer the one to write to is left between two events, as its clients do.
                     if !lives { connection = nil }
                 }
                 orders.end()
-                if path != orders.path { connection = nil }
                 FaultTests.pause(milliseconds: connection == nil ? 20 : random.oneIn(10) ? 0 : random.int(0...rest))
             }
         }
