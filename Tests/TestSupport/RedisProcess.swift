@@ -105,7 +105,7 @@ public final class RedisProcess {
         connection = nil
         guard let process else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        process.waitForEnd()
         self.process = nil
     }
 

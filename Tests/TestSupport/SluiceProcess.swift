@@ -53,7 +53,7 @@ public final class SluiceProcess {
 
     deinit {
         kill(SIGKILL)
-        process.waitUntilExit()
+        process.waitForEnd()
         try? FileManager.default.removeItem(at: directory)
     }
 
