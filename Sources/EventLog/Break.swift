@@ -29,6 +29,10 @@ public struct Break: Equatable, Sendable {
         before = previous.map { (min($0.common, $0.before?.common ?? .max), $0.number) }
     }
 
+    /// Whether this ID, which a client brought before, may be of the stream that is read now: another gateway may have gone on
+    /// to it sooner.
+    public func mayRenew(_ id: StreamID) -> Bool { renewsIDs && id > common }
+
     /// Whether the ID of a place in the log, which a cursor with this number has, means the same behind the break.
     func keepsMeaning(of place: StreamID, at cursor: EventNumber) -> Bool {
         // Of what was read above `common` some is gone with the log.

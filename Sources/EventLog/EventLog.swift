@@ -183,10 +183,11 @@ public struct EventLog: Sendable {
         case unknown
     }
 
-    public func place(_ id: StreamID, of channel: Channel) -> Place {
+    /// - Parameter onlyBehindBreak: whether what was read before a break does not count.
+    public func place(_ id: StreamID, of channel: Channel, onlyBehindBreak: Bool = false) -> Place {
         let first = firstBatchAfterBreak
         // Before a break the same ID may have been another event's: the newer one is the likelier.
-        for range in [first..<batches.count, 0..<first] {
+        for range in [first..<batches.count, 0..<(onlyBehindBreak ? 0 : first)] {
             guard let number = number(atOrBefore: id, in: range), let (batch, index) = locate(number),
                 batch.entries[index].id == id, batch.belongs(index, to: channel)
             else { continue }

@@ -83,14 +83,19 @@ extension ReplayRound {
 
     /// The place the client is in, as events of the log and what Redis told decide it.
     func resolve(log: borrowing EventLog) -> ReplayPlan {
-        if case .claimed(let id) = resume, case .event(let number) = log.place(id, of: channel) {
+        if case .claimed(let id) = resume,
+            case .event(let number) = log.place(id, of: channel, onlyBehindBreak: common != nil)
+        {
             return ReplayPlan(sends: [], next: .log(number, at: id, Exceptions()))
         }
         guard !lacksTwins(log: log) else {
-            return ReplayPlan(sends: [], next: .again(resume, exceptions))
+            return ReplayPlan(sends: [], next: .again(resume, exceptionsBefore))
         }
         let events = events(log: log)
         let reading = read(events)
+        if let common, isOfStreamBefore(events, reading) {
+            return ReplayPlan(sends: [], next: .again(.settled(common, frontier: nil), exceptionsBefore))
+        }
         // What the page holds is of the time around an ID that says nothing.
         if isFromNowhere(events, reading) { return ReplayPlan(sends: [], next: goOnFromArrival(log: log)) }
         let divisible = isDivisible(events, reading) ? ReplayPlan.Divisible(resume: resume, frontier: frontier) : nil
@@ -137,7 +142,7 @@ extension ReplayRound {
         if let end {
             // What a client had beyond the place would be forgotten there, and what was sent beyond it would be repeated.
             guard end >= covered(by: reading) else {
-                return ReplayPlan(sends: [], next: .again(resume, self.exceptions), gap: gap)
+                return ReplayPlan(sends: [], next: .again(resume, exceptionsBefore), gap: gap)
             }
             return ReplayPlan(
                 sends: sends, next: .again(.settled(end, frontier: frontier), given), gap: gap, divisible: divisible)
@@ -314,6 +319,17 @@ extension ReplayRound {
         return .log(log.number(atOrBefore: place), at: place, exceptions)
     }
 
+    /// Whether the ID that the client brought, when the log was still of the stream before, was that one's: the channel has no
+    /// such entry in the streams that are there now. Then the client has had nothing of them but what both have. Of what was
+    /// removed from the global stream that is assumed: better twice than never.
+    private func isOfStreamBefore(_ events: [ReplayEvent], _ reading: Reading) -> Bool {
+        guard case .claimed(let id) = resume else { return false }
+        return switch reading {
+        case .place, .channelEntry: false
+        case .position, .doubtful: !events.contains { $0.item.globalID == id || $0.item.channelID == id }
+        }
+    }
+
     /// Whether nobody can have been given the ID that the client brought: it lies beyond all that was written, or lay in
     /// the future when the client came, and is no entry's. It may be another life's of the stream, whose clock was ahead.
     private func isFromNowhere(_ events: [ReplayEvent], _ reading: Reading) -> Bool {
@@ -335,6 +351,11 @@ extension ReplayRound {
         guard place >= log.floor else { return .again(.settled(place, frontier: frontier), Exceptions()) }
         var exceptions = Exceptions()
         if place > log.lastID { exceptions.skipThrough = place }
+        if place >= writtenThrough, resume.id.milliseconds < globalFacts.serverMilliseconds {
+            // By its clock this server gives out no such ID any more. If the log comes to one, it is another primary's, which
+            // another gateway found sooner and gave the client the ID of.
+            exceptions.skipThrough = max(place, resume.id)
+        }
         return .log(log.number(atOrBefore: place), at: min(place, log.lastID), exceptions)
     }
 }

@@ -53,10 +53,15 @@ public struct ReplayRound: Sendable {
     public let resume: ResumePoint
     let skew: Int64
     let exceptions: Exceptions
+    /// The connection's own, where the round comes to nothing.
+    let exceptionsBefore: Exceptions
     /// The log's floor when the round began: events at or below it come from Redis.
     let floor: StreamID
     /// How far the log had read when the client came.
     let arrival: StreamID
+    /// Where a client goes on that claimed its ID before a break, if that is none of the stream that is there now; nil if there
+    /// was no such break.
+    public let common: StreamID?
     /// The clock of the global stream's server when the client came, or somewhat before.
     private(set) var serverTimeAtArrival: UInt64 = 0
     /// The global stream has IDs that its server's clock has not come to yet.
@@ -96,20 +101,27 @@ public struct ReplayRound: Sendable {
     private(set) var found: [HistoryEntry] = []
     /// The global stream has an entry with the ID that the client brought, whatever its channel.
     private(set) var isClaimKnown = false
+    /// The ID that the client brought is that of an entry of its channel, in the one stream or the other.
+    public private(set) var isClaimOwn = false
     private var windows: [(from: StreamID, through: StreamID)] = []
 
     /// - Parameters:
     ///   - skewMilliseconds: `producerSkewMs`, how far apart a producer's two writes may lie, either way.
     ///   - exceptions: the connection's, where it goes on from a settled place.
     ///   - arrival: how far the log had read when the client came; now, if nothing else is said.
+    ///   - common: for an ID that was claimed before a break and lies above what the streams have in common
+    ///     (``Break/mayRenew(_:)``): where to go on if it is none of the stream that is there now.
     ///   - keepsAllTwins: a round before this one came to nothing, because the log let go of more events than it had kept.
     public init(
         channel: Channel, resume: ResumePoint, exceptions: Exceptions = Exceptions(), skewMilliseconds: Int64,
-        arrival: StreamID? = nil, keepsAllTwins: Bool = false,
+        arrival: StreamID? = nil, common: StreamID? = nil, keepsAllTwins: Bool = false,
         log: borrowing EventLog
     ) {
         self.arrival = arrival ?? log.lastID
-        self.exceptions = exceptions
+        self.common = common
+        exceptionsBefore = exceptions
+        // A claimed ID that counts behind a break says anew what was had.
+        self.exceptions = common == nil ? exceptions : Exceptions()
         self.channel = channel
         self.resume = resume
         skew = skewMilliseconds
@@ -151,6 +163,7 @@ public struct ReplayRound: Sendable {
             if answers.count == 4, case .entries(let own, let last) = answers[1] {
                 found = own
                 isClaimKnown = last != nil
+                isClaimOwn = (own + entries).contains { $0.id == resume.id }
             }
             // Where twins may still come, a round must not end: who was given what could not be handed on.
             if let last, last <= settledAtLeast || last.endShifted(by: 2 * skew) >= log.lastID, !isTrimmed(last) {
@@ -175,7 +188,7 @@ public struct ReplayRound: Sendable {
             if let facts = answers.last { take(facts: [facts]) }
             guard case .entries(let entries, let last)? = answers.first, let place = placeToScan else {
                 // Trimmed meanwhile: what was removed can only be told by the channel's stream.
-                return .plan(ReplayPlan(sends: [], next: .again(resume, exceptions)))
+                return .plan(ReplayPlan(sends: [], next: .again(resume, exceptionsBefore)))
             }
             return .plan(scanned(entries, after: place, last: last, log: log))
 

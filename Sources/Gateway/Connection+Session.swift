@@ -138,6 +138,8 @@ extension Connection {
             case .event(let number):
                 subscriber.position = .log(number, id)
             case .unknown:
+                // A place before an entry, as a client is told where it stands, is no entry's in any stream.
+                if id.sequence != .max { subscriber.claim = Subscriber.Claim(id: id) }
                 subscriber.position = .history(.claimed(id))
             }
         case .settled(let id, let frontier):

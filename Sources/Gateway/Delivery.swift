@@ -181,9 +181,15 @@ extension GatewayLoop {
                 if isAllSent { subscriber.position = .log(last, log.id(at: last)) }
 
             case .history(let point):
-                if case .settled(let id, _) = point, id >= log.floor {
-                    place(subscriber, at: log.number(atOrBefore: id))
-                    continue
+                if case .settled(let id, _) = point {
+                    if let claim = subscriber.claim?.look(from: id) {
+                        subscriber.position = .history(claim)
+                        continue
+                    }
+                    if id >= log.floor {
+                        place(subscriber, at: log.number(atOrBefore: id))
+                        continue
+                    }
                 }
                 replayer.enqueue(subscriber)
                 return
@@ -298,7 +304,7 @@ extension GatewayLoop {
         replayer.voidRounds()
         forEachConnection { connection in
             guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
-            subscriber.logHasBroken(next)
+            subscriber.logHasBroken(next, log)
             switch subscriber.position {
             case .live:
                 subscriber.isCrossingBreak = true
@@ -328,10 +334,15 @@ extension GatewayLoop {
 
 extension Subscriber {
     /// Drops what it remembers of IDs that mean something else now.
-    fileprivate func logHasBroken(_ next: Break) {
+    fileprivate func logHasBroken(_ next: Break, _ log: borrowing EventLog) {
         guard next.renewsIDs else { return }
         arrival = min(arrival, next.common)
         exceptions.keep(through: next.common)
+        if let claim, next.mayRenew(claim.id) {
+            // What was read since then may tell that it is of the stream before.
+            if case .event = log.place(claim.id, of: channel) { self.claim = nil }
+            self.claim?.isToBeLookedUp(orElse: next.common)
+        }
         guard case .replaying(var replay) = position else { return }
         replay.logHasBroken(next)
         position = .replaying(replay)

@@ -49,6 +49,7 @@ final class Replayer: RedisLinkUser {
             connection = subscriber.connection
             self.reading = reading
         }
+
     }
 
     init(loop: GatewayLoop) { self.loop = loop }
@@ -82,7 +83,7 @@ final class Replayer: RedisLinkUser {
             }
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
-                skewMilliseconds: loop.context.skew, arrival: subscriber.arrival,
+                skewMilliseconds: loop.context.skew, arrival: subscriber.arrival, common: subscriber.claim?.common,
                 keepsAllTwins: subscriber.needsAllTwins, log: loop.log)
             let round = Round(subscriber: subscriber, reading: reading, mark: StreamMark(loop.log))
             step(round, reading.start())
@@ -127,6 +128,7 @@ final class Replayer: RedisLinkUser {
         let subscriber = round.subscriber
         subscriber.isWaitingForHistory = false
         guard !subscriber.hasLeft else { return }
+        settleClaim(of: round, by: plan)
         if let gap = plan.gap, gap.firstKept ?? .max > subscriber.gapKnownThrough ?? .zero {
             // Who is connected is never skipped an event in silence. That there may be one, because another stream has
             // taken the place of the one it was up to date with, is told to those who want to know.
@@ -151,6 +153,15 @@ final class Replayer: RedisLinkUser {
             subscriber.position = .replaying(Subscriber.Replay(plan, of: subscriber.channel))
         }
         loop.goOnSending(subscriber)
+    }
+
+    /// What a client's ID means is told, as long as the log does not break again.
+    private func settleClaim(of round: Round, by plan: ReplayPlan) {
+        guard case .claimed(let id) = round.reading.resume else { return }
+        if case .again(.claimed, _) = plan.next { return }
+        round.subscriber.claim?.wasLookedUp()
+        // Another primary's events, of which only another gateway knows, are above what the log begins with.
+        if round.reading.isClaimOwn || id <= loop.log.floor { round.subscriber.claim = nil }
     }
 
     // MARK: Questions

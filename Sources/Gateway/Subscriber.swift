@@ -83,11 +83,36 @@ final class Subscriber {
 // MARK: What few have
 
 extension Subscriber {
+    /// The ID that it brought, as long as it is none that this gateway knows. It may be of a stream that the gateway has not
+    /// come to yet: where another primary takes over, another gateway may have been told of it sooner, and given the client
+    /// that one's events. What the ID means is looked up behind each break that it lies above.
+    struct Claim: Equatable {
+        let id: StreamID
+        /// Where the subscriber goes on if the ID means nothing behind the last break; nil where it was looked up since, or
+        /// there was none.
+        private(set) var common: StreamID?
+
+        /// There was a break that it lies above.
+        mutating func isToBeLookedUp(orElse common: StreamID) { self.common = min(self.common ?? .max, common) }
+
+        /// What is to be looked up before the subscriber goes on from this place; nil: nothing.
+        mutating func look(from place: StreamID) -> ResumePoint? {
+            guard let common else { return nil }
+            self.common = min(common, place)
+            return .claimed(id)
+        }
+
+        mutating func wasLookedUp() { common = nil }
+    }
+}
+
+extension Subscriber {
     /// Made when the first of these is more than nothing, let go of when all are nothing again.
     private final class Particulars {
         var exceptions = Exceptions()
         var gaps = GapNotices.unwanted
         var gapKnownThrough: StreamID?
+        var claim: Claim?
         var drainAt: MonotonicTime?
         var decoder: FrameDecoder?
         var owedPong: [UInt8]?
@@ -96,7 +121,8 @@ extension Subscriber {
         var poll: Poll?
 
         var isNothing: Bool {
-            exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && drainAt == nil && decoder == nil
+            exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && claim == nil && drainAt == nil
+                && decoder == nil
                 && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil && poll == nil
         }
     }
@@ -133,6 +159,12 @@ extension Subscriber {
     var gapKnownThrough: StreamID? {
         get { particulars?.gapKnownThrough }
         set { particular(isNothing: newValue == nil) { $0.gapKnownThrough = newValue } }
+    }
+
+    /// The ID that it brought, where that is none that is known.
+    var claim: Claim? {
+        get { particulars?.claim }
+        set { particular(isNothing: newValue == nil) { $0.claim = newValue } }
     }
 
     /// When it is told that the gateway is going, once that is so.

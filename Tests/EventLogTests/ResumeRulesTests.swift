@@ -145,6 +145,21 @@ import Testing
     }
 
     @Test(
+        "rule 4: an ID beyond all that was written, of a time past, is another primary's: it counts once the log comes to that"
+    )
+    func fromAnotherPrimary() {
+        var setting = Setting()
+        setting.write([("A", 10_000, 10_001)])
+        setting.read()
+        setting.redis.now = 10_501
+        var session = setting.session(.claimed(.ms(10_500)))
+        #expect(session.drain(redis: setting.redis, log: setting.gateway.log).isEmpty)
+        setting.write([("B", 10_400, 10_401), ("C", 10_499, 10_500), ("D", 10_500, 10_501)])
+        setting.read()
+        #expect(Self.bodies(session.drain(redis: setting.redis, log: setting.gateway.log)) == ["D"])
+    }
+
+    @Test(
         "rule 4: what comes between a client's arrival and Redis' answer is owed, also when the stream then passes its ID"
     )
     func fromArrivalOn() {

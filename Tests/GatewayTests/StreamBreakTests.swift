@@ -33,13 +33,13 @@ struct StreamBreakTests {
     }
 
     /// Runs commands that nobody comes between.
-    private static func transaction(_ redis: RedisProcess, _ commands: [[String]]) throws {
+    static func transaction(_ redis: RedisProcess, _ commands: [[String]]) throws {
         try redis.command("MULTI")
         for command in commands { try redis.command(command.map { Array($0.utf8) }) }
         try redis.command("EXEC")
     }
 
-    private static func add(_ stream: String, _ id: String, _ data: String) -> [String] {
+    static func add(_ stream: String, _ id: String, _ data: String) -> [String] {
         ["XADD", "async-events-\(stream)", id, "data", data]
     }
 

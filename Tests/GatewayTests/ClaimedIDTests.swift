@@ -1,0 +1,163 @@
+import Configuration
+import Foundation
+import Gateway
+import Metrics
+import TestSupport
+import Testing
+
+/// Where another primary takes over, one gateway may follow it sooner than the other. A client that comes from the one to the
+/// other brings an ID of a stream that is yet to come there.
+@Suite("An ID of another primary's stream")
+struct ClaimedIDTests {
+    private static let padding = String(repeating: "x", count: 60_000)
+
+    private static func event(_ number: Int, padding: String = "") -> String {
+        "{\"channel_id\": \"alpha\", \"n\": \(number), \"p\": \"\(padding)\"}"
+    }
+
+    private static func number(_ text: String) throws -> Int {
+        let start = try #require(text.range(of: "\"n\": ")).upperBound
+        return try #require(Int(text[start...].prefix { $0.isNumber }))
+    }
+
+    /// The stream is another primary's from now on: it has these of the events before in common, and others of its own. Their
+    /// numbers are their IDs.
+    private static func change(_ redis: RedisProcess, common: [(id: Int, data: String)], new: [Int]) throws {
+        let old = common.map { StreamBreakTests.add("full", past($0.id), $0.data) }
+        let own = new.flatMap { number in
+            ["alpha", "full"].map { StreamBreakTests.add($0, past(number), event(number)) }
+        }
+        try StreamBreakTests.transaction(redis, [["DEL", "async-events-full", "async-events-alpha"]] + old + own)
+    }
+
+    /// Once nobody waits for an answer from Redis.
+    private static func settle(_ gateway: TestGateway) throws {
+        try gateway.settle()
+        try eventually("nobody waits for Redis") { try gateway.figures().figures.replaysWaiting == 0 }
+    }
+
+    @Test(
+        "what another gateway has given of it is not given again; with an ID of neither stream all of it is",
+        arguments: [
+            (3500, [5000, 6000]), (5000, [6000]), (3700, [2500, 3500, 5000, 6000]), (7000, [2500, 3500, 5000, 6000]),
+        ])
+    func hop(id: Int, owed: [Int]) throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) { $0.eventLoops = 2 }.open()
+        let live = try gateway.connect("alpha")
+        for number in [1000, 2000, 3000, 4000] {
+            try redis.addEvent("alpha", Self.event(number), channelID: past(number), globalID: past(number))
+        }
+        try live.expect(ids: [1000, 2000, 3000, 4000].map { past($0) })
+        let client = try gateway.connect("alpha", lastID: past(id))
+        if id < 4000 { try client.expect(ids: [past(4000)]) }
+        try Self.settle(gateway)
+        try Self.change(
+            redis, common: [1000, 2000].map { ($0, Self.event($0)) }, new: [2500, 3500, 5000, 6000])
+        try client.expect(ids: owed.map { past($0) })
+        let (_, next) = try redis.publish("alpha", Self.event(20))
+        try client.expect(ids: [next])
+        #expect(try client.barrier() == [])
+        #expect(try gateway.figures().figures.streamBreaks == 1)
+    }
+
+    @Test(
+        "one that was lost is none of the new stream, though the client still waits for Redis",
+        arguments: [1 << 20, 1024])
+    func lostWhileWaiting(historyBytes: Int) throws {
+        let redis = try RedisProcess()
+        let relay = try HoldingRelay(to: redis)
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = historyBytes
+            $0.redis.socketPath = relay.path
+        }.open()
+        let live = try gateway.connect("alpha")
+        let padding = String(repeating: "p", count: 1000)
+        for number in [1000, 2000, 2550, 3000, 4000] {
+            try redis.addEvent(
+                "alpha", Self.event(number, padding: padding), channelID: past(number - 1), globalID: past(number))
+            try live.expect(ids: [past(number)])
+        }
+        try gateway.settle()
+        try relay.hold()
+        // As its channel's stream has it, which no log knows.
+        let client = try gateway.connect("alpha", lastID: past(2549))
+        try eventually("the client waits") { try gateway.figures().figures.replaysWaiting == 1 }
+        try Self.change(
+            redis, common: [1000, 2000].map { ($0, Self.event($0, padding: padding)) }, new: [2200, 2600])
+        try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 1 }
+        relay.release()
+        try client.expect(ids: [past(2200), past(2600)])
+        #expect(try client.barrier() == [])
+    }
+
+    enum Later: CaseIterable { case fallsBehind, channelTrimmed, hole }
+
+    @Test(
+        "who was behind when the primary changed is given once what it is owed, and goes on from there whatever comes",
+        arguments: [(2500, [3000]), (2450, [2300, 2500, 3000])], Later.allCases)
+    func slow(claim: (id: Int, owed: [Int]), later: Later) throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = 256 * 1024
+        }.open()
+        func write(_ numbers: [Int], padding: String) throws {
+            let before = try gateway.figures().figures.eventsRead
+            for number in numbers {
+                try redis.addEvent(
+                    "alpha", Self.event(number, padding: padding), channelID: past(number), globalID: past(number))
+            }
+            try eventually("all was read") { try gateway.figures().figures.eventsRead == before + numbers.count }
+        }
+        try write([1000, 2000], padding: "")
+        try gateway.settle()
+        let client = try WebSocketClient(
+            port: gateway.port, channel: "alpha", lastID: past(claim.id), receiveBuffer: 4096)
+        try Self.settle(gateway)
+        #expect(try client.barrier() == [])
+
+        // It stops in the middle of what had to be read from Redis.
+        try write((10..<210).map { $0 * 1000 }, padding: Self.padding)
+        while try gateway.figures().figures.replaysFromChannelStream == 0 { _ = try client.event() }
+        try waitUntilBlocked(gateway)
+        try Self.change(redis, common: [1000, 2000].map { ($0, Self.event($0)) }, new: [2300, 2500, 3000])
+        try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 1 }
+        var behind: [Int] = []
+        while behind.last != 3000 {
+            let number = try Self.number(client.event())
+            if number < 10_000 { behind.append(number) }
+        }
+        #expect(behind == claim.owed)
+
+        guard later != .hole else {
+            let other = "{\"channel_id\": \"beta\"}"
+            try StreamBreakTests.transaction(
+                redis,
+                [4000, 4001].map { StreamBreakTests.add("full", past($0), other) } + [
+                    ["XTRIM", "async-events-full", "MAXLEN", "0"]
+                ])
+            try eventually("the hole was noticed") { try gateway.figures().figures.streamBreaks == 2 }
+            try Self.settle(gateway)
+            #expect(try client.barrier() == [])
+            return
+        }
+        let numbers = (0..<200).map { 400_000 + $0 }
+        try write(numbers, padding: Self.padding)
+        try waitUntilBlocked(gateway)
+        if later == .channelTrimmed { try redis.command("XTRIM", "async-events-alpha", "MAXLEN", "\(numbers.count)") }
+        #expect(try numbers.map { _ in try Self.number(client.event()) } == numbers)
+        #expect(try client.barrier() == [])
+    }
+
+    /// Once the client's socket takes no more: nobody waits for Redis, and no more is sent.
+    private func waitUntilBlocked(_ gateway: TestGateway) throws {
+        var sent: [Int] = []
+        try eventually("no more is sent") {
+            let figures = try gateway.figures().figures
+            sent.append(figures.replaysWaiting == 0 ? figures.deliveries : -1 - sent.count)
+            return sent.count > 50 && Set(sent.suffix(50)).count == 1
+        }
+    }
+}
