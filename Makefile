@@ -12,7 +12,7 @@ help:
 	@echo "make build    build the release binary, .build/release/sluice"
 	@echo "make test     run all tests; CONFIGURATION=release: of an optimised build; ARGS: for swift test"
 	@echo "make microbench   count the instructions of each hot path (make test does it too)"
-	@echo "make soak     faults at random for SOAK_SECONDS (600), then HISTORIES (12000) of the model; SEED=n brings a campaign back"
+	@echo "make soak     faults at random for SOAK_SECONDS (600), as long again with Sentinel, HISTORIES (12000) of the model; SEED=n brings a campaign back"
 	@echo "make faults   what each fault costs, as the README's table has it"
 	@echo "make bench    measure Sluice beside a yardstick (some minutes; the machine should do nothing else)"
 	@echo "make fuzz     feed each parser for FUZZ_SECONDS (60) with what libFuzzer thinks of"

@@ -8,15 +8,23 @@ extension RealFaults {
     @Suite("The random campaign")
     struct Campaign {
         @Test("under faults at random nothing is lost, doubled or disordered")
-        func campaign() throws {
+        func campaign() throws { try Self.run(hasSentinels: false, shortSeconds: 25) }
+
+        @Test(
+            "under faults and Sentinel's failovers at random nothing is lost that is owed, nothing is doubled or disordered"
+        )
+        func sentinels() throws { try Self.run(hasSentinels: true, shortSeconds: 10) }
+
+        private static func run(hasSentinels: Bool, shortSeconds: Int) throws {
             let variables = ProcessInfo.processInfo.environment
-            let seconds = variables["SOAK_SECONDS"].flatMap { Int($0) } ?? 25
+            let seconds = variables["SOAK_SECONDS"].flatMap { Int($0) } ?? shortSeconds
             // Chance is for those who wait for it: with the other tests the same faults are drawn each time.
             let isShort = variables["SOAK_SECONDS"] == nil
             let seed = variables["SEED"].flatMap { UInt64($0) } ?? (isShort ? 13 : .random(in: 1...999_999))
-            print("fault campaign: SEED=\(seed) for \(seconds) s")
+            let name = hasSentinels ? "fault campaign with Sentinel" : "fault campaign"
+            print("\(name): SEED=\(seed) for \(seconds) s")
             var random = SplitMix64(seed: seed)
-            let world = try World(seed: random.next())
+            let world = try World(group: hasSentinels ? SentinelGroup(replicas: 2) : nil, seed: random.next())
             var totals = World.Account()
             let end = nowMilliseconds() + seconds * 1000
             var round = 0
@@ -27,7 +35,7 @@ extension RealFaults {
                 for gateway in world.gateways {
                     gateway.historyBytes = random.oneIn(2) ? 64 << 20 : 1 << random.int(10...18)
                 }
-                let plan = Plan(seed: random.next(), milliseconds: length)
+                let plan = Plan(seed: random.next(), milliseconds: length, hasSentinels: hasSentinels)
                 world.note("round \(round)")
                 do {
                     try world.run(plan, milliseconds: length)
@@ -46,7 +54,7 @@ extension RealFaults {
                 }
             }
             print(
-                "fault campaign: \(round) rounds, \(totals.events) events, \(totals.deliveries) deliveries, "
+                "\(name): \(round) rounds, \(totals.events) events, \(totals.deliveries) deliveries, "
                     + "\(totals.repeats) repeated where that is allowed, SEED=\(seed)")
         }
     }

@@ -97,6 +97,15 @@ struct CheckerTests {
         let events = Self.events { if $0.number == 3 { $0.globalID = EntryID(1032) } }
         #expect(Self.fault(Array(0..<10), events: events) == .wrongID)
         #expect(Self.fault(Array(0..<10), events: events, trims: [EntryID(1)]) == nil)
+        let lost = events.map { event in
+            var event = event
+            if event.number == 3 { event.rank = nil }
+            return event
+        }
+        var checker = Checker(skew: 15, events: lost)
+        #expect(checker.judge(Self.client(Array(0..<10)))?.fault == .wrongID)
+        checker.losses = [0...0]
+        #expect(checker.judge(Self.client(Array(0..<10))) == nil)
     }
 
     @Test("an event without a sure entry in the global stream may be missing, may come once, and not twice")

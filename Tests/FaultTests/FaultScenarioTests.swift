@@ -10,7 +10,7 @@ extension RealFaults {
 
         @Test(
             "where Sentinel keeps Redis: nothing is lost that replication carried over, nothing is doubled or disordered",
-            arguments: [Fault.sentinelsFailOver, .sentinelsLosePrimary])
+            arguments: Fault.sentinelKinds)
         func sentinel(fault: Fault) throws { try Self.judge(fault, group: SentinelGroup()) }
 
         private static func judge(_ fault: Fault, group: SentinelGroup?) throws {

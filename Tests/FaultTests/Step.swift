@@ -19,6 +19,7 @@ enum Fault: Equatable, Hashable, Sendable {
     /// These two only where sentinels keep Redis.
     case sentinelsFailOver
     case sentinelsLosePrimary
+    case sentinelsLeaveStalledPrimary
 
     enum Refusal: String, CaseIterable, Sendable {
         case loading = "-LOADING Redis is loading the dataset in memory"
@@ -56,7 +57,7 @@ enum Fault: Equatable, Hashable, Sendable {
         case .gatewayKilled(let gateway): .gateway(gateway)
         case .connectionsKilled, .redisStalls, .redisRestarts, .globalTrimmed, .channelsTrimmed, .globalDeleted,
             .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind,
-            .sentinelsFailOver, .sentinelsLosePrimary:
+            .sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary:
             .redis
         }
     }
@@ -68,7 +69,8 @@ enum Fault: Equatable, Hashable, Sendable {
             true
         case .connectionsKilled, .redisStalls, .redisRestarts, .connectionsCut, .redisMute, .redisAnswers,
             .redisGarbage,
-            .gatewayKilled, .globalTrimmed, .channelsTrimmed, .failover, .sentinelsFailOver, .sentinelsLosePrimary:
+            .gatewayKilled, .globalTrimmed, .channelsTrimmed, .failover, .sentinelsFailOver, .sentinelsLosePrimary,
+            .sentinelsLeaveStalledPrimary:
             false
         }
     }
@@ -79,10 +81,12 @@ enum Fault: Equatable, Hashable, Sendable {
     var longest: Int {
         switch self {
         case .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed, .globalDeleted,
-            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .sentinelsFailOver, .sentinelsLosePrimary:
+            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce:
             0
         case .failover, .failoverToClockBehind: 300
         case .redisStalls, .redisMute: 4000
+        // From then on it is waited for that there is another primary.
+        case .sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary: 2500
         case .redisRestarts, .redisAnswers, .redisGarbage, .gatewayKilled: 1500
         }
     }
@@ -95,8 +99,9 @@ enum Fault: Equatable, Hashable, Sendable {
         case .redisRestarts, .gatewayKilled: 800
         case .redisAnswers, .redisGarbage, .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed,
             .globalDeleted, .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover,
-            .failoverToClockBehind, .sentinelsFailOver, .sentinelsLosePrimary:
+            .failoverToClockBehind:
             min(longest, 500)
+        case .sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary: 0
         }
     }
 
@@ -120,6 +125,7 @@ enum Fault: Equatable, Hashable, Sendable {
         case .failover: "a replica is promoted"
         case .sentinelsFailOver: "Sentinel is told to fail over"
         case .sentinelsLosePrimary: "the primary is killed, and Sentinel promotes a replica"
+        case .sentinelsLeaveStalledPrimary: "the primary stalls, Sentinel promotes a replica, and the old one wakes up"
         case .failoverToClockBehind: "a replica is promoted whose clock is 3 s behind"
         }
     }
@@ -131,6 +137,7 @@ enum Fault: Equatable, Hashable, Sendable {
             .gatewayKilled(gateway: 0), .globalTrimmed(keep: 10), .channelsTrimmed(keep: 3), .globalDeleted,
             .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind,
         ]
+    static let sentinelKinds: [Fault] = [.sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary]
 }
 
 /// A fault at its time.
@@ -160,14 +167,16 @@ struct Plan: Sendable {
 
     init(_ steps: [Step] = []) { self.steps = steps }
 
-    init(seed: UInt64, milliseconds: Int, allowed: (Fault) -> Bool = { _ in true }) {
+    /// - Parameter hasSentinels: whether sentinels keep Redis; then primaries change by them alone, and what needs a front
+    ///   between a gateway and its Redis cannot happen.
+    init(seed: UInt64, milliseconds: Int, hasSentinels: Bool = false) {
         var random = SplitMix64(seed: seed)
         var freeAt: [Fault.Resource: Int] = [:]
         var at = random.int(100...500)
         while at < milliseconds {
-            let fault = Self.fault(&random)
+            let fault = hasSentinels ? Self.faultWithSentinels(&random) : Self.fault(&random)
             at += random.oneIn(3) ? random.int(0...20) : random.int(50...900)
-            guard allowed(fault), freeAt[fault.resource, default: 0] <= at else { continue }
+            guard freeAt[fault.resource, default: 0] <= at else { continue }
             let ends = min(at + (fault.longest == 0 ? 0 : random.int(50...fault.longest)), max(milliseconds, at))
             steps.append(Step(fault: fault, begins: at, ends: ends))
             freeAt[fault.resource] = ends + 100
@@ -197,6 +206,21 @@ struct Plan: Sendable {
         case 36: return .allFlushedTwiceAtOnce
         case 37...38: return .failover
         default: return .failoverToClockBehind
+        }
+    }
+
+    private static func faultWithSentinels(_ random: inout SplitMix64) -> Fault {
+        switch random.int(0...29) {
+        case 0...4: .sentinelsFailOver
+        case 5...8: .sentinelsLosePrimary
+        case 9...10: .sentinelsLeaveStalledPrimary
+        case 11...15: .connectionsKilled
+        case 16...22: .gatewayKilled(gateway: random.int(0...1))
+        case 23...25: .globalTrimmed(keep: random.int(0...200))
+        case 26: .channelsTrimmed(keep: random.int(0...50))
+        case 27: .globalDeleted
+        case 28: .globalDeletedTwiceAtOnce
+        default: .allFlushed
         }
     }
 }

@@ -24,8 +24,7 @@ extension World {
         case .allFlushedTwiceAtOnce: try endLifeTwice(["FLUSHALL"])
         case .failover: try failOver(millisecondsAhead: 0)
         case .failoverToClockBehind: try failOver(millisecondsAhead: 3000)
-        case .sentinelsFailOver: try sentinels { try $0.failOver() }
-        case .sentinelsLosePrimary: try sentinels { try $0.killPrimary().new }
+        case .sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary: try beginSentinels(fault)
         }
     }
 
@@ -38,9 +37,9 @@ extension World {
         case .gatewayKilled(let gateway):
             try gateways[gateway].start()
         case .connectionsKilled, .connectionsCut, .globalTrimmed, .channelsTrimmed, .globalDeleted,
-            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind,
-            .sentinelsFailOver, .sentinelsLosePrimary:
+            .globalDeletedTwiceAtOnce, .allFlushed, .allFlushedTwiceAtOnce, .failover, .failoverToClockBehind:
             return
+        case .sentinelsFailOver, .sentinelsLosePrimary, .sentinelsLeaveStalledPrimary: try endSentinels(fault)
         }
         note("over: \(fault)")
     }
@@ -130,19 +129,55 @@ extension World {
     /// Milliseconds; far more than a replica on the same machine is behind.
     private static let replicationLag = 500
 
-    /// The sentinels make another server the primary, and the producers follow.
-    private func sentinels(_ change: (SentinelGroup) throws -> RedisProcess) throws {
+    /// The sentinels are given reason to make another server the primary. They take a while, in which other things happen.
+    private func beginSentinels(_ fault: Fault) throws {
         guard let group else { throw Failure("no sentinels keep this Redis") }
+        // A primary that was left takes about ten seconds to become a replica.
+        try group.restore()
+        try follow(group)
         ledger.beginEpoch()
-        let lossBegins = nowMilliseconds() - Self.replicationLag
-        redis = try change(group)
-        orders.lead(to: redis.socketPath)
-        // A producer may end an event on a connection to the old primary, which is a replica by now or dead.
-        pause(milliseconds: 50)
-        ledger.noteLoss(from: lossBegins, through: nowMilliseconds() + Self.replicationLag)
-        ledger.beginEpoch()
-        try noteEmptied()
+        switch fault {
+        case .sentinelsFailOver:
+            try eventually("a sentinel takes on the failover", within: 40) { group.beginFailover() }
+        case .sentinelsLosePrimary: redis.kill()
+        default: redis.suspend()
+        }
+    }
+
+    /// The sentinels have made another server the primary, and the producers follow.
+    private func endSentinels(_ fault: Fault) throws {
+        guard let group else { throw Failure("no sentinels keep this Redis") }
+        let old = redis
+        try lead(to: group.otherPrimary(than: old, asking: fault == .sentinelsFailOver)) {
+            if fault == .sentinelsLeaveStalledPrimary { old.resume() }
+        }
         note("the sentinels have another primary")
+    }
+
+    /// The sentinels may change the primary by themselves: one of them alone thinks that it is down, on a machine that is busy,
+    /// or two of them have begun to replace it.
+    func follow(_ group: SentinelGroup) throws {
+        let primary = try group.primary()
+        if primary !== redis {
+            ledger.beginEpoch()
+            try lead(to: primary) {}
+            note("the sentinels have changed the primary by themselves")
+        }
+        wasPrimaryAt = nowMilliseconds()
+    }
+
+    /// - Parameter then: what is done when the producers have been led to the new primary.
+    private func lead(to primary: RedisProcess, then: () -> Void) throws {
+        let old = redis
+        redis = primary
+        // What is written to the new one is of the new epoch, and what still goes to the old one is not.
+        let lastOfOld = ledger.epoch
+        ledger.beginEpoch()
+        orders.lead(to: redis.socketPath, lastOfOld: lastOfOld)
+        then()
+        try orders.waitUntilLeft(old.socketPath)
+        ledger.noteLoss(from: wasPrimaryAt - Self.replicationLag, through: nowMilliseconds())
+        ledger.beginEpoch()
     }
 
     /// A replica that has been kept up is cut off, the primary goes on for a moment and dies, and everyone is led to the
@@ -173,7 +208,6 @@ extension World {
         orders.lead(to: replica.socketPath)
         for front in fronts { front.lead(to: replica.socketPath) }
         ledger.beginEpoch()
-        try noteEmptied()
         note("the replica is the primary")
     }
 }

@@ -131,7 +131,13 @@ public final class RedisProcess {
     @discardableResult
     public func command(_ arguments: [[UInt8]]) throws -> RESPValue {
         guard let connection else { throw Failure("redis-server is not running") }
-        let value = try connection.command(arguments)
+        let value: RESPValue
+        do {
+            value = try connection.command(arguments)
+        } catch {
+            let words = arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+            throw Failure("\(words) to the server on \(port.map { "port \($0)" } ?? socketPath): \(error)")
+        }
         if case .error(let text) = value { throw Failure("Redis answered \(text)") }
         return value
     }
