@@ -71,8 +71,9 @@ final class RedisRouter {
     }
 
     /// The answer that was handed on last cannot be used: who gave it is asked again later.
-    func fail(_ complaint: String) {
-        let lane = last?.lane ?? home
+    /// - Parameter lane: who gave another answer, if it is that one.
+    func fail(_ complaint: String, by lane: RedisLane? = nil) {
+        let lane = lane ?? last?.lane ?? home
         last = nil
         lane.fail(complaint)
     }

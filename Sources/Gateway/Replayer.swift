@@ -40,6 +40,8 @@ final class Replayer: RedisLinkUser {
         var mark: StreamMark
         /// The mark was not there.
         var isInDoubt = false
+        /// Who answered, if that server had not come as far as the log.
+        var laggard: RedisLane?
         /// The log has broken since it began: what it comes to is about streams that are no more.
         var isVoid = false
 
@@ -98,6 +100,7 @@ final class Replayer: RedisLinkUser {
             round.asOf = loop.log.lastNumber
             round.mark = StreamMark(loop.log)
             round.isInDoubt = false
+            round.laggard = nil
             rounds.append(round)
             link.ask(requests.map { question(for: $0, round) })
         case .plan(let plan):
@@ -213,6 +216,8 @@ final class Replayer: RedisLinkUser {
             } else if round.isInDoubt, round.asOf != certainThrough {
                 doubtful.append(round)
                 askReader()
+            } else if let laggard = round.laggard {
+                return leave(laggard, [round])
             } else {
                 goOn(round)
             }
@@ -238,13 +243,24 @@ final class Replayer: RedisLinkUser {
     func continuityConfirmed() {
         let count = doubtsUnderWay ?? 0
         doubtsUnderWay = nil
+        var misled: [Round] = []
         for _ in 0..<count {
             guard let round = doubtful.popFirst() else { break }
             certainThrough = max(certainThrough ?? 0, round.asOf)
-            goOn(round)
+            if round.laggard == nil { goOn(round) } else { misled.append(round) }
         }
+        if let laggard = misled.lazy.compactMap(\.laggard).first { return leave(laggard, misled) }
         askReader()
         pump()
+    }
+
+    /// The reader has gone on to another server than this link's, which does not have what was read: it would be missed. The
+    /// link is made anew, to whoever is the primary now.
+    private func leave(_ laggard: RedisLane, _ rounds: [Round]) {
+        for round in rounds.reversed() { waiting.prepend(round.subscriber) }
+        link.fail(
+            "This server does not have all that was read from the primary: it is not the primary any more.", by: laggard
+        )
     }
 
     /// Adds an answer to those of the round. Returns why it cannot be used, if so.
@@ -259,6 +275,7 @@ final class Replayer: RedisLinkUser {
             }
             if case .facts(let facts)? = round.answers.last, !round.mark.isThere(question.replies[2...], facts) {
                 round.isInDoubt = true
+                if round.mark.isAhead(of: facts) { round.laggard = question.lane }
             }
             return nil
         case .channelFacts:

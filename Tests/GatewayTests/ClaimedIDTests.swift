@@ -92,6 +92,45 @@ struct ClaimedIDTests {
         #expect(try client.barrier() == [])
     }
 
+    @Test(
+        "a former primary that follows no more is not asked what it does not have, though the connection to it stands")
+    func laggard() throws {
+        let old = try RedisProcess.onPort()
+        let new = try RedisProcess.onPort { _ in ["--replicaof", "127.0.0.1", "\(old.port ?? 0)"] }
+        let path = old.directory + "/primary.sock"
+        func lead(to redis: RedisProcess) throws {
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: redis.socketPath)
+        }
+        try lead(to: old)
+        let gateway = try TestGateway.quiet(old) {
+            $0.redis.socketPath = path
+            $0.eventLoops = 1
+            $0.historyBytes = 1024
+            $0.redisStreamReadBlockMs = 200
+        }.open()
+        let live = try gateway.connect("alpha")
+        let (_, first) = try old.publish("alpha", Self.event(1))
+        try live.expect(ids: [first])
+        try eventually("the replica has it") { try new.command("XLEN", "async-events-full").text == "1" }
+
+        // The reader goes on to the new one, the connection for replays stays where it is.
+        try new.command("REPLICAOF", "NO", "ONE")
+        try lead(to: new)
+        let reader = try #require(
+            try old.command("CLIENT", "LIST").text.split(separator: "\n").first { $0.contains(" cmd=xread ") })
+        try old.command("CLIENT", "KILL", "ID", String(reader.split(separator: " ")[0].dropFirst("id=".count)))
+        // One by one: what is read at once is in memory at once.
+        let ids = try (2..<50).map { number in
+            let (_, id) = try new.publish("alpha", Self.event(number))
+            try live.expect(ids: [id])
+            return id
+        }
+        let client = try gateway.connect("alpha", lastID: first)
+        try client.expect(ids: ids)
+        #expect(try client.barrier() == [])
+    }
+
     enum Later: CaseIterable { case fallsBehind, channelTrimmed, hole }
 
     @Test(
