@@ -95,7 +95,7 @@ struct ClaimedIDTests {
     @Test(
         "a former primary that follows no more is not asked what it does not have, though the connection to it stands")
     func laggard() throws {
-        let old = try RedisProcess.onPort()
+        let old = try RedisProcess.onPort { _ in ["--repl-diskless-sync-delay", "0"] }
         let new = try RedisProcess.onPort { _ in ["--replicaof", "127.0.0.1", "\(old.port ?? 0)"] }
         let path = old.directory + "/primary.sock"
         func lead(to redis: RedisProcess) throws {
