@@ -101,8 +101,8 @@ public struct ReplayRound: Sendable {
     private(set) var found: [HistoryEntry] = []
     /// The global stream has an entry with the ID that the client brought, whatever its channel.
     private(set) var isClaimKnown = false
-    /// The ID that the client brought is that of an entry of its channel, in the one stream or the other.
-    public private(set) var isClaimOwn = false
+    /// The ID that the client brought is that of an entry of its channel's stream, and not of the global one.
+    public private(set) var isChannelID = false
     private var windows: [(from: StreamID, through: StreamID)] = []
 
     /// - Parameters:
@@ -163,7 +163,7 @@ public struct ReplayRound: Sendable {
             if answers.count == 4, case .entries(let own, let last) = answers[1] {
                 found = own
                 isClaimKnown = last != nil
-                isClaimOwn = (own + entries).contains { $0.id == resume.id }
+                isChannelID = entries.contains { $0.id == resume.id } && !own.contains { $0.id == resume.id }
             }
             // Where twins may still come, a round must not end: who was given what could not be handed on.
             if let last, last <= settledAtLeast || last.endShifted(by: 2 * skew) >= log.lastID, !isTrimmed(last) {

@@ -181,15 +181,13 @@ extension GatewayLoop {
                 if isAllSent { subscriber.position = .log(last, log.id(at: last)) }
 
             case .history(let point):
-                if case .settled(let id, _) = point {
-                    if let claim = subscriber.claim?.look(from: id) {
-                        subscriber.position = .history(claim)
-                        continue
-                    }
-                    if id >= log.floor {
-                        place(subscriber, at: log.number(atOrBefore: id))
-                        continue
-                    }
+                if let claim = subscriber.lookUp(from: point) {
+                    subscriber.position = .history(claim)
+                    continue
+                }
+                if case .settled(let id, _) = point, id >= log.floor {
+                    place(subscriber, at: log.number(atOrBefore: id))
+                    continue
                 }
                 replayer.enqueue(subscriber)
                 return
@@ -304,6 +302,7 @@ extension GatewayLoop {
         replayer.voidRounds()
         forEachConnection { connection in
             guard let subscriber = connection.subscriber, !subscriber.hasLeft else { return }
+            let owedFrom = subscriber.settledPlace
             subscriber.logHasBroken(next, log)
             switch subscriber.position {
             case .live:
@@ -312,8 +311,8 @@ extension GatewayLoop {
                 advance(subscriber)
             case .log, .replaying:
                 break
-            case .history(let point):
-                move(subscriber, from: point, across: next)
+            case .history:
+                move(subscriber, from: owedFrom, across: next)
             }
         }
         // Only now: an old place could be taken for one of the new stretch.
@@ -321,10 +320,11 @@ extension GatewayLoop {
     }
 
     /// Someone who waits for what only Redis has, or had.
-    private func move(_ subscriber: Subscriber, from point: ResumePoint, across next: Break) {
-        guard next.renewsIDs, case .settled(let id, _) = point else { return advance(subscriber) }
+    /// - Parameter place: where it was owed what follows; nil where nothing but the ID that it brought says so.
+    private func move(_ subscriber: Subscriber, from place: StreamID?, across next: Break) {
+        guard next.renewsIDs, let place else { return advance(subscriber) }
         guard !subscriber.hasFallenBehind else { return subscriber.connection.end(.slow) }
-        guard id > next.common else { return advance(subscriber) }
+        guard place > next.common else { return advance(subscriber) }
         counters.gaps += 1
         tellGap(subscriber)
         subscriber.position = .history(.settled(next.common, frontier: nil))
@@ -333,14 +333,25 @@ extension GatewayLoop {
 }
 
 extension Subscriber {
+    /// Where it is owed what follows, if it waits for that: also where its claim is being looked up and comes to nothing.
+    fileprivate var settledPlace: StreamID? {
+        switch position {
+        case .history(.settled(let place, _)): place
+        case .history(.claimed): claim?.common
+        case .live, .log, .replaying: nil
+        }
+    }
+
     /// Drops what it remembers of IDs that mean something else now.
     fileprivate func logHasBroken(_ next: Break, _ log: borrowing EventLog) {
         guard next.renewsIDs else { return }
         arrival = min(arrival, next.common)
         exceptions.keep(through: next.common)
         if let claim, next.mayRenew(claim.id) {
-            // What was read since then may tell that it is of the stream before.
-            if case .event = log.place(claim.id, of: channel) { self.claim = nil }
+            // What was read since it came may tell that it is of the stream before. Who still asks cannot rely on that: the log may
+            // let go of it.
+            let isAsking = if case .history(.claimed) = position { true } else { false }
+            if !isAsking, case .event = log.place(claim.id, of: channel) { self.claim = nil }
             self.claim?.isToBeLookedUp(orElse: next.common)
         }
         guard case .replaying(var replay) = position else { return }

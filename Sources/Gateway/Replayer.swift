@@ -79,9 +79,13 @@ final class Replayer: RedisLinkUser {
 
     private func pump() {
         while link.isReady, rounds.count + doubtful.count < roundLimit, let subscriber = waiting.popFirst() {
-            guard case .history(let point) = subscriber.position, !subscriber.hasLeft else {
+            guard case .history(var point) = subscriber.position, !subscriber.hasLeft else {
                 subscriber.isWaitingForHistory = false
                 continue
+            }
+            if let claim = subscriber.lookUp(from: point) {
+                point = claim
+                subscriber.position = .history(point)
             }
             let reading = ReplayRound(
                 channel: subscriber.channel, resume: point, exceptions: subscriber.exceptions,
@@ -163,8 +167,11 @@ final class Replayer: RedisLinkUser {
         guard case .claimed(let id) = round.reading.resume else { return }
         if case .again(.claimed, _) = plan.next { return }
         round.subscriber.claim?.wasLookedUp()
-        // Another primary's events, of which only another gateway knows, are above what the log begins with.
-        if round.reading.isClaimOwn || id <= loop.log.floor { round.subscriber.claim = nil }
+        // What was had is told anew.
+        if round.reading.common != nil, !plan.sends.isEmpty { round.subscriber.exceptions = Exceptions() }
+        // Another primary's events, of which only another gateway knows, are above what the log begins with, and clients have
+        // them under the global stream's IDs.
+        if round.reading.isChannelID || id <= loop.log.floor { round.subscriber.claim = nil }
     }
 
     // MARK: Questions

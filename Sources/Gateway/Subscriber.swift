@@ -167,6 +167,12 @@ extension Subscriber {
         set { particular(isNothing: newValue == nil) { $0.claim = newValue } }
     }
 
+    /// What its claim is to be looked up by before it goes on from this point; nil: nothing.
+    func lookUp(from point: ResumePoint) -> ResumePoint? {
+        guard case .settled(let place, _) = point else { return nil }
+        return claim?.look(from: place)
+    }
+
     /// When it is told that the gateway is going, once that is so.
     var drainAt: MonotonicTime? {
         get { particulars?.drainAt }

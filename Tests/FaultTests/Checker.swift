@@ -113,6 +113,16 @@ struct Checker {
         return last.epochs.lowerBound < event.epochs.upperBound && event.writtenAt <= resume.openedAt + 200
     }
 
+    /// A client that brings the global ID of an event that was lost, where its channel has another event's entry with the same
+    /// ID: it counts as one who has had the channel up to there, since that may be what it says.
+    private func isBelowChannelID(_ event: Event, _ resume: Resume) -> Bool {
+        guard let id = resume.lastID.flatMap({ EntryID($0) }), let own = event.channelID, own <= id,
+            let last = resume.lastNumber.flatMap({ events[$0] }), isLost(last), last.globalID == id,
+            last.epochs.lowerBound < event.epochs.upperBound
+        else { return false }
+        return events.values.contains { $0.channel == event.channel && $0.isInChannel && $0.channelID == id }
+    }
+
     /// A client that has gone on to a later life comes to a gateway that cannot reach Redis and lives in the one before: by
     /// its memory what lies above the ID is what follows. IDs do not say which life they are of.
     private func isMemoryOfOldLife(_ event: Event, _ resume: Resume) -> Bool {
@@ -270,7 +280,7 @@ struct Checker {
         let lost = events.values.filter { event in
             event.channel == client.channel && !had.contains(event.number) && isOwed(event)
                 && !(back.map { back in event.globalID.map { $0 <= back.through } ?? false } ?? false)
-                && !client.resumes.contains { isBelowOldPosition(event, $0) }
+                && !client.resumes.contains { isBelowOldPosition(event, $0) || isBelowChannelID(event, $0) }
         }
         guard let first = lost.min(by: { ($0.rank ?? 0, $0.number) < ($1.rank ?? 0, $1.number) }) else { return nil }
         // Where it should have come: before the first event that certainly follows it.

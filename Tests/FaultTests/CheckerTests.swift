@@ -286,6 +286,27 @@ struct CheckerTests {
         #expect(Self.fault([0, 1, 2, 3, 5, 6, 7, 8, 9], events: events) == .gap)
     }
 
+    @Test("a lost event's ID that is another's in the channel's stream excuses what stands there up to it")
+    func lostIDInTheChannel() {
+        // Number 3 went with its primary. The next one took number 5 under its ID, behind 4.
+        func fault(_ without: Int, id: EntryID = EntryID(1031), isLost: Bool = true) -> Checker.Fault? {
+            let events = Self.events {
+                $0.epochs = $0.number <= 3 ? 0...0 : 1...1
+                if $0.number == 3, isLost { ($0.rank, $0.isInChannel) = (nil, false) }
+                if $0.number == 4 { $0.channelID = EntryID(1030, 5) }
+                if $0.number == 5 { $0.channelID = id }
+            }
+            var checker = Checker(skew: 30, events: events)
+            checker.losses = [0...0]
+            return checker.judge(Self.client((0..<10).filter { $0 != without }, cutBefore: 4))?.fault
+        }
+        #expect(fault(4) == nil)
+        #expect(fault(5) == nil)
+        #expect(fault(6) == .gap)
+        #expect(fault(5, id: EntryID(1032)) == .gap)
+        #expect(fault(4, isLost: false) == .gap)
+    }
+
     @Test("an ID of the stream's earlier life excuses what the new one had below it when the client came")
     func earlierLife() {
         func events(writtenAt: Int) -> [Checker.Event] {

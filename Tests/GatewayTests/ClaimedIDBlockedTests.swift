@@ -1,0 +1,115 @@
+import Configuration
+import Foundation
+import Gateway
+import Metrics
+import TestSupport
+import Testing
+
+/// The same for a client whose socket takes no more when the primary changes.
+@Suite("An ID of another primary's stream, and a socket that is full")
+struct ClaimedIDBlockedTests {
+    /// Until the socket is full of answers.
+    private static func block(_ client: WebSocketClient, _ gateway: TestGateway) throws {
+        let ping = [UInt8](repeating: 65, count: 120)
+        try eventually("the socket takes no more") {
+            for _ in 0..<200 { try client.send(opcode: 9, ping) }
+            return try gateway.figures().figures.socketsBlocked == 1
+        }
+    }
+
+    /// The IDs of the events until a ping with this payload is answered.
+    private static func given(_ client: WebSocketClient, through mark: String) throws -> [String] {
+        try client.send(opcode: 9, Array(mark.utf8))
+        var ids: [String] = []
+        while true {
+            let frame = try client.frame()
+            if frame.opcode == 1 { ids.append(eventID(frame.text)) }
+            if frame.opcode == 10, frame.text == mark { return ids }
+        }
+    }
+
+    private static func removeUnread(_ redis: RedisProcess, _ id: Int) throws {
+        try StreamBreakTests.transaction(
+            redis,
+            [id, id + 1].map { StreamBreakTests.add("full", past($0), "{\"channel_id\": \"beta\"}") } + [
+                ["XTRIM", "async-events-full", "MAXLEN", "0"]
+            ])
+    }
+
+    @Test(
+        "who waits for its turn to ask is given once what it is owed, and nothing again later",
+        arguments: [false, true])
+    func queued(isBlocked: Bool) throws {
+        let redis = try RedisProcess()
+        let relay = try HoldingRelay(to: redis)
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.redis.socketPath = relay.path
+        }.open()
+        for number in [1000, 2000] {
+            try redis.addEvent(
+                "alpha", ClaimedIDTests.event(number), channelID: past(number), globalID: past(number))
+        }
+        try gateway.settle()
+        let client = try WebSocketClient(
+            port: gateway.port, channel: "alpha", lastID: past(2500), receiveBuffer: 4096)
+        try ClaimedIDTests.settle(gateway)
+        #expect(try client.barrier() == [])
+        try relay.hold()
+        let others = try (0..<16).map { try gateway.connect("beta", lastID: past(1500 + $0)) }
+        try eventually("the others wait") { try gateway.figures().figures.replaysWaiting == others.count }
+        try Self.removeUnread(redis, 4000)
+        try eventually("it waits, too") { try gateway.figures().figures.replaysWaiting == others.count + 1 }
+        if isBlocked { try Self.block(client, gateway) }
+        try ClaimedIDTests.change(
+            redis, common: [1000, 2000].map { ($0, ClaimedIDTests.event($0)) }, new: [2300, 2500, 3000])
+        try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 2 }
+        relay.release()
+        // It reads again.
+        let first = try Self.given(client, through: "one")
+        try ClaimedIDTests.settle(gateway)
+        #expect(try first + Self.given(client, through: "two") == [past(3000)])
+        try Self.removeUnread(redis, 5000)
+        try eventually("the hole was noticed") { try gateway.figures().figures.streamBreaks == 3 }
+        try ClaimedIDTests.settle(gateway)
+        #expect(try Self.given(client, through: "three") == [])
+    }
+
+    @Test("who has fallen behind and waits for Redis when the primary changes once more is told so: 1013")
+    func fallenBehind() throws {
+        let redis = try RedisProcess()
+        let relay = try HoldingRelay(to: redis)
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = 256 * 1024
+            $0.redis.socketPath = relay.path
+        }.open()
+        for number in [1000, 2000, 4000] {
+            try redis.addEvent(
+                "alpha", ClaimedIDTests.event(number), channelID: past(number), globalID: past(number))
+        }
+        try gateway.settle()
+        let client = try WebSocketClient(
+            port: gateway.port, channel: "alpha", lastID: past(2500), receiveBuffer: 4096)
+        try ClaimedIDTests.settle(gateway)
+        #expect(try client.barrier().map(eventID) == [past(4000)])
+        try Self.block(client, gateway)
+        let common = [1000, 2000].map { ($0, ClaimedIDTests.event($0)) }
+        try ClaimedIDTests.change(redis, common: common, new: [2300, 2600])
+        try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 1 }
+        let before = try gateway.figures().figures.eventsRead
+        let padding = String(repeating: "x", count: 60_000)
+        for number in 5000..<5020 {
+            try redis.addEvent(
+                "alpha", ClaimedIDTests.event(number, padding: padding), channelID: past(number), globalID: past(number)
+            )
+        }
+        try eventually("all was read") { try gateway.figures().figures.eventsRead == before + 20 }
+        try relay.hold()
+        #expect(try Self.given(client, through: "one") == [])
+        try eventually("it waits") { try gateway.figures().figures.replaysWaiting == 1 }
+        try ClaimedIDTests.change(redis, common: common, new: [2700, 3000])
+        let frame = try client.frame()
+        #expect(frame.opcode == 8 && frame.closeCode == 1013)
+    }
+}
