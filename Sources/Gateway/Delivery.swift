@@ -337,7 +337,7 @@ extension Subscriber {
     fileprivate var settledPlace: StreamID? {
         switch position {
         case .history(.settled(let place, _)): place
-        case .history(.claimed): claim?.common
+        case .history(.claimed(let id)): claim?.common ?? (hasFallenBehind ? id : nil)
         case .live, .log, .replaying: nil
         }
     }

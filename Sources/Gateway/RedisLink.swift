@@ -313,6 +313,9 @@ final class RedisLink: ReadinessHandler {
         connect()
     }
 
+    /// This server is not the primary any more, though who named it may still think so.
+    func distrust() { locator.distrust() }
+
     /// Ends the connection, and does not make it again.
     func close() {
         drop()

@@ -71,10 +71,16 @@ final class RedisRouter {
     }
 
     /// The answer that was handed on last cannot be used: who gave it is asked again later.
-    /// - Parameter lane: who gave another answer, if it is that one.
-    func fail(_ complaint: String, by lane: RedisLane? = nil) {
-        let lane = lane ?? last?.lane ?? home
+    func fail(_ complaint: String) {
+        let lane = last?.lane ?? home
         last = nil
+        lane.fail(complaint)
+    }
+
+    /// What this one has answered is out of date: it is looked up anew who is to be asked.
+    func leave(_ lane: RedisLane, _ complaint: String) {
+        last = nil
+        lane.link.distrust()
         lane.fail(complaint)
     }
 

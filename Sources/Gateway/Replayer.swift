@@ -215,7 +215,8 @@ final class Replayer: RedisLinkUser {
     func linkReceived() {
         while let round = rounds.first, let question = link.nextAnswered() {
             if let failure = take(question, for: round) { return link.fail(failure) }
-            link.answered()
+            // Else it would be tried again and again without a pause.
+            if round.laggard == nil { link.answered() }
             guard round.answers.count == round.asked.count else { continue }
             rounds.removeFirst()
             if round.isVoid {
@@ -265,9 +266,8 @@ final class Replayer: RedisLinkUser {
     /// link is made anew, to whoever is the primary now.
     private func leave(_ laggard: RedisLane, _ rounds: [Round]) {
         for round in rounds.reversed() { waiting.prepend(round.subscriber) }
-        link.fail(
-            "This server does not have all that was read from the primary: it is not the primary any more.", by: laggard
-        )
+        link.leave(
+            laggard, "This server does not have all that was read from the primary: it is not the primary any more.")
     }
 
     /// Adds an answer to those of the round. Returns why it cannot be used, if so.

@@ -61,6 +61,12 @@ public struct RedisLocator: Sendable {
         state = .sent(.primary(address))
     }
 
+    /// What the sentinel said turned out to be out of date: the others are asked before it.
+    public mutating func distrust() {
+        guard seeds.count > 1, case .sentinel? = seeds.first, case .sent(.primary) = state else { return }
+        seeds.append(seeds.removeFirst())
+    }
+
     /// These nodes belong to the cluster: if the configured one is gone, one of them will do.
     public mutating func learn(_ nodes: [NodeAddress]) {
         guard !nodes.isEmpty, case .configured? = seeds.first else { return }

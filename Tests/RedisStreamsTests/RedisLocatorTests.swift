@@ -43,6 +43,21 @@ struct RedisLocatorTests {
         #expect(locator.destination == .sentinel(a))
     }
 
+    @Test("a sentinel that named a former primary is asked after the others")
+    func distrusted() {
+        var locator = RedisLocator(sentinels: [a, b])
+        locator.primary(at: c)
+        locator.distrust()
+        #expect(locator.failed(wasReady: true) == .wait)
+        #expect(locator.destination == .sentinel(b))
+        #expect(locator.failed(wasReady: false) == .tryNext)
+        #expect(locator.destination == .sentinel(a))
+        // Who was asked nothing has named nobody.
+        #expect(locator.failed(wasReady: false) == .wait)
+        locator.distrust()
+        #expect(locator.destination == .sentinel(b))
+    }
+
     @Test("a cluster's nodes are tried when the configured one is gone, and after them that one again")
     func clusterNodes() {
         var locator = RedisLocator()
