@@ -171,7 +171,9 @@ final class Replayer: RedisLinkUser {
         if round.reading.common != nil, !plan.sends.isEmpty { round.subscriber.exceptions = Exceptions() }
         // Another primary's events, of which only another gateway knows, are above what the log begins with, and clients have
         // them under the global stream's IDs.
-        if round.reading.isChannelID || id <= loop.log.floor { round.subscriber.claim = nil }
+        if round.reading.isChannelID || round.reading.isClaimInFuture || id <= loop.log.floor {
+            round.subscriber.claim = nil
+        }
     }
 
     // MARK: Questions
