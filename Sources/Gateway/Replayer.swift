@@ -51,7 +51,6 @@ final class Replayer: RedisLinkUser {
             connection = subscriber.connection
             self.reading = reading
         }
-
     }
 
     init(loop: GatewayLoop) { self.loop = loop }
@@ -217,7 +216,7 @@ final class Replayer: RedisLinkUser {
     func linkReceived() {
         while let round = rounds.first, let question = link.nextAnswered() {
             if let failure = take(question, for: round) { return link.fail(failure) }
-            // Else it would be tried again and again without a pause.
+            // An answer of a laggard is none that ends the pauses between two attempts: it would be asked again at once.
             if round.laggard == nil { link.answered() }
             guard round.answers.count == round.asked.count else { continue }
             rounds.removeFirst()

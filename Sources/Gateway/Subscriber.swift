@@ -122,8 +122,7 @@ extension Subscriber {
 
         var isNothing: Bool {
             exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && claim == nil && drainAt == nil
-                && decoder == nil
-                && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil && poll == nil
+                && decoder == nil && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil && poll == nil
         }
     }
 

@@ -28,25 +28,12 @@ struct ClaimedIDBlockedTests {
         }
     }
 
-    private static func removeUnread(_ redis: RedisProcess, _ id: Int) throws {
-        try StreamBreakTests.transaction(
-            redis,
-            [id, id + 1].map { StreamBreakTests.add("full", past($0), "{\"channel_id\": \"beta\"}") } + [
-                ["XTRIM", "async-events-full", "MAXLEN", "0"]
-            ])
-    }
-
-    @Test(
-        "who waits for its turn to ask is given once what it is owed, and nothing again later",
-        arguments: [false, true])
-    func queued(isBlocked: Bool) throws {
-        let redis = try RedisProcess()
-        let relay = try HoldingRelay(to: redis)
-        let gateway = try TestGateway.quiet(redis) {
-            $0.eventLoops = 1
-            $0.redis.socketPath = relay.path
-        }.open()
-        for number in [1000, 2000] {
+    /// A gateway that has read these, and a client that reads only when it is told to, with an ID of a stream that is to come.
+    private static func setting(historyBytes: Int = 1 << 20, _ numbers: [Int]) throws -> (
+        RedisProcess, HoldingRelay, TestGateway, WebSocketClient
+    ) {
+        let (redis, relay, gateway) = try ClaimedIDTests.relayed(historyBytes: historyBytes)
+        for number in numbers {
             try redis.addEvent(
                 "alpha", ClaimedIDTests.event(number), channelID: past(number), globalID: past(number))
         }
@@ -54,11 +41,19 @@ struct ClaimedIDBlockedTests {
         let client = try WebSocketClient(
             port: gateway.port, channel: "alpha", lastID: past(2500), receiveBuffer: 4096)
         try ClaimedIDTests.settle(gateway)
-        #expect(try client.barrier() == [])
+        #expect(try client.barrier().map(eventID) == numbers.filter { $0 > 2500 }.map { past($0) })
+        return (redis, relay, gateway, client)
+    }
+
+    @Test(
+        "who waits for its turn to ask is given once what it is owed, and nothing again later",
+        arguments: [false, true])
+    func queued(isBlocked: Bool) throws {
+        let (redis, relay, gateway, client) = try Self.setting([1000, 2000])
         try relay.hold()
         let others = try (0..<16).map { try gateway.connect("beta", lastID: past(1500 + $0)) }
         try eventually("the others wait") { try gateway.figures().figures.replaysWaiting == others.count }
-        try Self.removeUnread(redis, 4000)
+        try ClaimedIDTests.removeUnread(redis, 4000)
         try eventually("it waits, too") { try gateway.figures().figures.replaysWaiting == others.count + 1 }
         if isBlocked { try Self.block(client, gateway) }
         try ClaimedIDTests.change(
@@ -69,7 +64,7 @@ struct ClaimedIDBlockedTests {
         let first = try Self.given(client, through: "one")
         try ClaimedIDTests.settle(gateway)
         #expect(try first + Self.given(client, through: "two") == [past(3000)])
-        try Self.removeUnread(redis, 5000)
+        try ClaimedIDTests.removeUnread(redis, 5000)
         try eventually("the hole was noticed") { try gateway.figures().figures.streamBreaks == 3 }
         try ClaimedIDTests.settle(gateway)
         #expect(try Self.given(client, through: "three") == [])
@@ -77,22 +72,7 @@ struct ClaimedIDBlockedTests {
 
     @Test("who has fallen behind and waits for Redis when the primary changes once more is told so: 1013")
     func fallenBehind() throws {
-        let redis = try RedisProcess()
-        let relay = try HoldingRelay(to: redis)
-        let gateway = try TestGateway.quiet(redis) {
-            $0.eventLoops = 1
-            $0.historyBytes = 256 * 1024
-            $0.redis.socketPath = relay.path
-        }.open()
-        for number in [1000, 2000, 4000] {
-            try redis.addEvent(
-                "alpha", ClaimedIDTests.event(number), channelID: past(number), globalID: past(number))
-        }
-        try gateway.settle()
-        let client = try WebSocketClient(
-            port: gateway.port, channel: "alpha", lastID: past(2500), receiveBuffer: 4096)
-        try ClaimedIDTests.settle(gateway)
-        #expect(try client.barrier().map(eventID) == [past(4000)])
+        let (redis, relay, gateway, client) = try Self.setting(historyBytes: 256 * 1024, [1000, 2000, 4000])
         try Self.block(client, gateway)
         let common = [1000, 2000].map { ($0, ClaimedIDTests.event($0)) }
         try ClaimedIDTests.change(redis, common: common, new: [2300, 2600])

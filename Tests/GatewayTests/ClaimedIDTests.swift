@@ -30,6 +30,27 @@ struct ClaimedIDTests {
         try StreamBreakTests.transaction(redis, [["DEL", "async-events-full", "async-events-alpha"]] + old + own)
     }
 
+    /// A gateway whose replays can be held.
+    static func relayed(historyBytes: Int = 1 << 20) throws -> (RedisProcess, HoldingRelay, TestGateway) {
+        let redis = try RedisProcess()
+        let relay = try HoldingRelay(to: redis)
+        let gateway = try TestGateway.quiet(redis) {
+            $0.eventLoops = 1
+            $0.historyBytes = historyBytes
+            $0.redis.socketPath = relay.path
+        }.open()
+        return (redis, relay, gateway)
+    }
+
+    /// Entries of another channel are removed before they are read.
+    static func removeUnread(_ redis: RedisProcess, _ id: Int) throws {
+        try StreamBreakTests.transaction(
+            redis,
+            [id, id + 1].map { StreamBreakTests.add("full", past($0), "{\"channel_id\": \"beta\"}") } + [
+                ["XTRIM", "async-events-full", "MAXLEN", "0"]
+            ])
+    }
+
     /// Once nobody waits for an answer from Redis.
     static func settle(_ gateway: TestGateway) throws {
         try gateway.settle()
@@ -62,16 +83,28 @@ struct ClaimedIDTests {
     }
 
     @Test(
+        "an ID of the future is none of it: nothing is asked at the break, and what both do not have is given at once")
+    func future() throws {
+        let (redis, relay, gateway) = try Self.relayed()
+        let live = try gateway.connect("alpha")
+        for number in [1000, 2000, 4000] {
+            try redis.addEvent("alpha", Self.event(number), channelID: past(number), globalID: past(number))
+        }
+        try live.expect(ids: [1000, 2000, 4000].map { past($0) })
+        let client = try gateway.connect("alpha", lastID: "9999999999999-0")
+        try Self.settle(gateway)
+        #expect(try client.barrier() == [])
+        try relay.hold()
+        try Self.change(redis, common: [1000, 2000].map { ($0, Self.event($0)) }, new: [2500, 3000])
+        try client.expect(ids: [past(2500), past(3000)])
+        #expect(try gateway.figures().figures.streamBreaks == 1)
+    }
+
+    @Test(
         "one that was lost is none of the new stream, though the client still waits for Redis",
         arguments: [1 << 20, 1024])
     func lostWhileWaiting(historyBytes: Int) throws {
-        let redis = try RedisProcess()
-        let relay = try HoldingRelay(to: redis)
-        let gateway = try TestGateway.quiet(redis) {
-            $0.eventLoops = 1
-            $0.historyBytes = historyBytes
-            $0.redis.socketPath = relay.path
-        }.open()
+        let (redis, relay, gateway) = try Self.relayed(historyBytes: historyBytes)
         let live = try gateway.connect("alpha")
         let padding = String(repeating: "p", count: 1000)
         for number in [1000, 2000, 2550, 3000, 4000] {
@@ -95,13 +128,7 @@ struct ClaimedIDTests {
     @Test(
         "one that was read while the client waited, and lost, is none of the new stream", arguments: [1 << 20, 1024])
     func readAndLostWhileWaiting(historyBytes: Int) throws {
-        let redis = try RedisProcess()
-        let relay = try HoldingRelay(to: redis)
-        let gateway = try TestGateway.quiet(redis) {
-            $0.eventLoops = 1
-            $0.historyBytes = historyBytes
-            $0.redis.socketPath = relay.path
-        }.open()
+        let (redis, relay, gateway) = try Self.relayed(historyBytes: historyBytes)
         let live = try gateway.connect("alpha")
         let padding = String(repeating: "p", count: 1000)
         func write(_ number: Int) throws {
@@ -226,12 +253,7 @@ struct ClaimedIDTests {
         #expect(behind == claim.owed)
 
         guard later != .hole else {
-            let other = "{\"channel_id\": \"beta\"}"
-            try StreamBreakTests.transaction(
-                redis,
-                [4000, 4001].map { StreamBreakTests.add("full", past($0), other) } + [
-                    ["XTRIM", "async-events-full", "MAXLEN", "0"]
-                ])
+            try Self.removeUnread(redis, 4000)
             try eventually("the hole was noticed") { try gateway.figures().figures.streamBreaks == 2 }
             try Self.settle(gateway)
             #expect(try client.barrier() == [])
