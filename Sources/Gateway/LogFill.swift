@@ -19,12 +19,14 @@ final class LogFill {
     /// Newest first; within each the oldest event first.
     private var batches: [PendingBatch] = []
     let through: StreamID
-    private let isTrimmed: Bool
     private let capacity: Int
     private let deadline: MonotonicTime
     private var bytes = 0
     private var eventCount = 0
-    private var isExhausted = false
+    /// There was nothing further to read.
+    private(set) var isExhausted = false
+    /// Nothing of the stream was ever removed, and all of it was read.
+    private var isWhole = false
     private var reached: StreamID?
     /// Where the next page begins, going backwards.
     private(set) var next: StreamID
@@ -45,11 +47,9 @@ final class LogFill {
 
     /// - Parameters:
     ///   - through: the pinned last ID.
-    ///   - isTrimmed: whether entries may have been removed from the stream.
     ///   - capacity: `historyBytes`. What is more is read all the same if it takes that to fill the reader's trail.
-    init(through: StreamID, isTrimmed: Bool, capacity: Int, deadline: MonotonicTime) {
+    init(through: StreamID, capacity: Int, deadline: MonotonicTime) {
         self.through = through
-        self.isTrimmed = isTrimmed
         self.capacity = capacity
         self.deadline = deadline
         next = through
@@ -57,12 +57,16 @@ final class LogFill {
 
     /// Every event there ever was above this ID, up to the pinned one, is in the batches. What was removed from the global
     /// stream may still be in its channel's: so only a stream that is whole reaches back to the beginning.
-    var floor: StreamID {
-        if isExhausted, !isTrimmed { return .zero }
-        return reached?.predecessor ?? through
+    var floor: StreamID { isWhole ? .zero : reached?.predecessor ?? through }
+
+    /// What is known of the stream once there was nothing further to read: it may have been trimmed between two pages, and
+    /// what there was nothing of may then have been removed just before.
+    func close(_ info: StreamInfo?) {
+        guard let info else { return }
+        isWhole = !info.facts.trimmed && info.firstEntryID == reached
     }
 
-    func isDone(now: MonotonicTime) -> Bool { isExhausted || (hasLog && hasTrail) || now >= deadline }
+    func isDone(now: MonotonicTime) -> Bool { (hasLog && hasTrail) || now >= deadline }
 
     private var hasLog: Bool { bytes >= capacity }
     private var hasTrail: Bool { bytes >= Self.trailBytes || eventCount >= ReadTrail.maximumCount }

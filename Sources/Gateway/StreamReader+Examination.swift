@@ -7,9 +7,8 @@ extension StreamReader {
     func examine() {
         handOn()
         discard()
-        standing = StandingReader()
         phase = .following(.examination)
-        link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
+        askStanding()
     }
 
     func receiveExamination() -> Bool {

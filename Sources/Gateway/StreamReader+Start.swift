@@ -6,7 +6,7 @@ import RedisStreams
 
 /// First contact: the stream's last ID, and what lies before it.
 extension StreamReader {
-    /// Returns whether nothing more can be done for now; so does ``receivePage(_:)``.
+    /// Returns whether nothing more can be done for now; so do the others.
     func receivePin() -> Bool {
         guard let (info, time) = nextStanding() else { return true }
         link.answered()
@@ -15,7 +15,7 @@ extension StreamReader {
         // the clock was read before the stream was looked for.
         let through = info?.lastGeneratedID ?? StreamID(milliseconds: time, sequence: 0).predecessor
         let fill = LogFill(
-            through: through, isTrimmed: info?.facts.trimmed ?? true, capacity: loop.context.settings.historyBytes,
+            through: through, capacity: loop.context.settings.historyBytes,
             deadline: loop.now.advanced(byMilliseconds: LogFill.maximumMilliseconds))
         phase = .filling(fill)
         if info == nil { finishFilling(fill) } else { askPage(fill) }
@@ -39,9 +39,29 @@ extension StreamReader {
             link.fail(text)
             return true
         case .taken:
-            if fill.isDone(now: loop.now) { finishFilling(fill) } else { askPage(fill) }
+            if fill.isExhausted {
+                phase = .closing(fill)
+                askStanding()
+            } else if fill.isDone(now: loop.now) {
+                finishFilling(fill)
+            } else {
+                askPage(fill)
+            }
             return false
         }
+    }
+
+    /// Asks how the stream stands, apart from any reading.
+    func askStanding() {
+        standing = StandingReader()
+        link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
+    }
+
+    func receiveClosing(_ fill: LogFill) -> Bool {
+        guard let (info, _) = nextStanding() else { return true }
+        fill.close(info)
+        finishFilling(fill)
+        return false
     }
 
     private func finishFilling(_ fill: LogFill) {

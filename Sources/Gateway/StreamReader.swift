@@ -16,6 +16,8 @@ final class StreamReader: RedisLinkUser {
         case pinning
         /// Reading backwards from the pinned ID.
         case filling(LogFill)
+        /// Asking how the stream stands, now that there was nothing further to read.
+        case closing(LogFill)
         case following(Reading)
     }
 
@@ -106,10 +108,9 @@ final class StreamReader: RedisLinkUser {
 
     func linkIsReady() {
         switch phase {
-        case .pinning, .filling:
+        case .pinning, .filling, .closing:
             phase = .pinning
-            standing = StandingReader()
-            link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
+            askStanding()
         case .following:
             readOn()
         }
@@ -137,6 +138,7 @@ final class StreamReader: RedisLinkUser {
                 switch phase {
                 case .pinning: receivePin()
                 case .filling(let fill): receivePage(fill)
+                case .closing(let fill): receiveClosing(fill)
                 case .following(let reading): receive(reading)
                 }
             if isDone { return }

@@ -18,12 +18,13 @@ final class HoldingRelay: Sendable {
     private let state = Mutex(State())
     private let background = Mutex<Background?>(nil)
 
-    init(to redis: RedisProcess) throws {
+    /// - Parameter aboutToPass: told of each command's name before any byte of it goes on to Redis, on the relay's thread.
+    init(to redis: RedisProcess, aboutToPass: @escaping @Sendable (String) -> Void = { _ in }) throws {
         path = redis.directory + "/relay.sock"
         let listener = try RelaySockets.listen(path)
         let upstream = redis.socketPath
         let work = Background { [weak self] task in
-            var sockets = RelaySockets(listener: listener, upstream: upstream)
+            var sockets = RelaySockets(listener: listener, upstream: upstream, aboutToPass: aboutToPass)
             defer { sockets.closeAll() }
             while !task.isStopped, let isHolding = self?.state.withLock({ $0.isHolding }) {
                 sockets.turn(isHolding: isHolding)
@@ -82,13 +83,15 @@ private struct RelaySockets {
 
     private let listener: Int32
     private let upstream: String
+    private let aboutToPass: (String) -> Void
     private var pairs: [Pair] = []
     private var chunk = [UInt8](repeating: 0, count: 1 << 20)
     private(set) var mostRoundsAsked = 0
 
-    init(listener: Int32, upstream: String) {
+    init(listener: Int32, upstream: String, aboutToPass: @escaping (String) -> Void) {
         self.listener = listener
         self.upstream = upstream
+        self.aboutToPass = aboutToPass
     }
 
     static func listen(_ path: String) throws -> Int32 {
@@ -130,7 +133,8 @@ private struct RelaySockets {
             if requests[1 + 2 * index].revents != 0 { fromClient(index, isHolding) }
             // What was asked just now may be held from here on.
             if requests[2 + 2 * index].revents != 0, !pairs[index].isOver, !pairs[index].isHeld {
-                pass(from: pairs[index].server, to: pairs[index].client, index)
+                let count = receive(from: pairs[index].server, index)
+                send(chunk[..<count], to: pairs[index].client, index)
             }
         }
         for pair in pairs where pair.isOver { pair.close() }
@@ -147,8 +151,10 @@ private struct RelaySockets {
     }
 
     private mutating func fromClient(_ index: Int, _ isHolding: Bool) {
-        let count = pass(from: pairs[index].client, to: pairs[index].server, index)
+        let count = receive(from: pairs[index].client, index)
         let names = pairs[index].counter.feed(chunk[..<count])
+        for name in names { aboutToPass(name) }
+        send(chunk[..<count], to: pairs[index].server, index)
         if names.contains("XREAD") { pairs[index].isReader = true }
         guard isHolding, !pairs[index].isReader else { return }
         // A round asks for the time first of all, once.
@@ -158,22 +164,21 @@ private struct RelaySockets {
     }
 
     /// Returns how many bytes it was.
-    @discardableResult
-    private mutating func pass(from source: Int32, to target: Int32, _ index: Int) -> Int {
+    private mutating func receive(from source: Int32, _ index: Int) -> Int {
         let count = recv(source, &chunk, chunk.count, 0)
-        guard count > 0 else {
-            pairs[index].isOver = true
-            return 0
-        }
-        var rest = chunk[..<count]
+        if count <= 0 { pairs[index].isOver = true }
+        return max(count, 0)
+    }
+
+    private mutating func send(_ bytes: ArraySlice<UInt8>, to target: Int32, _ index: Int) {
+        var rest = bytes
         while !rest.isEmpty {
-            let sent = rest.withUnsafeBytes { send(target, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let sent = rest.withUnsafeBytes { Glibc.send(target, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard sent > 0 else {
                 pairs[index].isOver = true
-                break
+                return
             }
             rest = rest.dropFirst(sent)
         }
-        return count
     }
 }

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Gateway
+import Locks
 import Metrics
 import TestSupport
 import Testing
@@ -185,6 +186,69 @@ struct LogFillTests {
             let isKept = cut >= 10 - kept
             let owed = Array(expected[(cut + 1)...])
             #expect(got == owed || (!isKept && got == [expected[cut]] + owed), "cut \(cut)")
+        }
+    }
+
+    /// What is done to the global stream while it is read.
+    enum Removal: CaseIterable, CustomTestStringConvertible {
+        case all
+        /// What is left is less than was read.
+        case most
+        /// Just what was read is left.
+        case unread
+        case stream
+
+        var command: [String] {
+            switch self {
+            case .all: ["XTRIM", "async-events-full", "MAXLEN", "0"]
+            case .most: ["XTRIM", "async-events-full", "MAXLEN", "100"]
+            case .unread: ["XTRIM", "async-events-full", "MAXLEN", "320"]
+            case .stream: ["DEL", "async-events-full"]
+            }
+        }
+
+        var testDescription: String { command.joined(separator: " ") }
+    }
+
+    @Test(
+        "what is removed from the global stream while the log is being filled is still found in its channel's",
+        arguments: 2...5, Removal.allCases)
+    func trimmedMeanwhile(question: Int, removal: Removal) throws {
+        // Further apart than producerSkewMs, so that nothing needs to come twice.
+        let events = (0..<600).map { number in
+            Twin(
+                "alpha", sampleEvent("alpha", "\(number)"), channel: (number * 5000, 0), global: (number * 5000 + 2, 0))
+        }
+        let redis = try RedisProcess()
+        try redis.write(events)
+        let path = redis.socketPath
+        let asked = Mutex(0)
+        // How the stream stands, pages of 64, 256 and the rest, how it stands at the end.
+        let relay = try HoldingRelay(to: redis) { name in
+            guard ["XINFO", "XREVRANGE"].contains(name),
+                asked.withLock({
+                    $0 += 1
+                    return $0
+                }) == question
+            else { return }
+            do { _ = try RESPConnection(path: path).command(removal.command) } catch { Issue.record(error) }
+        }
+        let gateway = try TestGateway(redis: redis) {
+            $0.eventLoops = 1
+            $0.redis.socketPath = relay.path
+        }.open()
+        #expect(asked.withLock { $0 } >= question)
+        for cut in [-1, 150, 279, 280, 400, 599] {
+            let client = try gateway.connect("alpha", lastID: cut < 0 ? "0-0" : events[cut].globalText)
+            try ClaimedIDTests.settle(gateway)
+            let given = try client.barrier().map(eventID)
+            // Where nothing can tell any more what the ID was that of, its event may come again.
+            let isRepeated = given.count == 600 - cut && given.first == events[max(cut, 0)].globalText
+            let owed = events[(isRepeated ? cut : cut + 1)...]
+            #expect(
+                given.count == owed.count
+                    && zip(given, owed).allSatisfy { [$1.globalText, $1.channelText].contains($0) },
+                "cut \(cut): \(given.count)")
         }
     }
 }
