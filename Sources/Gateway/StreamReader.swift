@@ -57,7 +57,7 @@ final class StreamReader: RedisLinkUser {
     private var burst = Burst()
     private var burstTimer: TimerToken?
     /// The last entry of the reply that is arriving.
-    private var newest: (id: StreamID, data: [UInt8])?
+    private var newest: (id: StreamID, data: [UInt8]?)?
     private var lastCheck: MonotonicTime?
     private var entries = BatchReader()
     private var anchorEntries = StreamEntryDecoder(.range)
@@ -193,7 +193,7 @@ final class StreamReader: RedisLinkUser {
     }
 
     private func isCheckDue(_ anchor: StreamContinuity.Anchor) -> Bool {
-        guard anchor.data.count > Self.longAnchor, let lastCheck else { return true }
+        guard anchor.data?.count ?? 0 > Self.longAnchor, let lastCheck else { return true }
         return loop.now.milliseconds(since: lastCheck) >= Int64(Self.maximumBlock)
     }
 
@@ -270,7 +270,7 @@ final class StreamReader: RedisLinkUser {
                 phase = .following(.anchor(isThere: isThere))
                 return true
             case .entry(let id, let data):
-                guard let anchor = continuity.anchor, let data, id == anchor.id else { continue }
+                guard let anchor = continuity.anchor, id == anchor.id else { continue }
                 isThere = anchor.holds(data)
             case .end, .empty:
                 if isThere { wasVerified() } else { examine() }

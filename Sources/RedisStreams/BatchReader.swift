@@ -32,8 +32,8 @@ public struct BatchReader: ~Copyable {
 
     private var decoder = StreamEntryDecoder(.xread)
     private var stretch: Stretch?
-    /// The last entry of the last reply, if it has data: until ``takeNewest()``.
-    private var newest: (id: StreamID, data: [UInt8])?
+    /// The last entry of the last reply: until ``takeNewest()``.
+    private var newest: (id: StreamID, data: [UInt8]?)?
 
     public init() {}
 
@@ -43,8 +43,8 @@ public struct BatchReader: ~Copyable {
         return stretch
     }
 
-    /// The reply's last entry, once that was read; nil if it has no data.
-    public mutating func takeNewest() -> (id: StreamID, data: [UInt8])? {
+    /// The reply's last entry, once that was read; its data are nil if it has none.
+    public mutating func takeNewest() -> (id: StreamID, data: [UInt8]?)? {
         defer { newest = nil }
         return newest
     }
@@ -79,7 +79,7 @@ public struct BatchReader: ~Copyable {
             case .needMore: return .needMore
             case .entry(let id, let data):
                 note(id)
-                if decoder.entriesLeft == 0 { newest = data.map { (id, [UInt8]($0)) } }
+                if decoder.entriesLeft == 0 { newest = (id, data.map { [UInt8]($0) }) }
                 guard let data else { return .skipped(id, "it has no field \"data\"") }
                 if let malformation = append(id, data, to: &batch, limit: limit) {
                     return .skipped(id, malformation.description)

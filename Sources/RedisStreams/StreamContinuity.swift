@@ -11,12 +11,14 @@ public struct StreamContinuity: Sendable {
     /// An entry that was read.
     public struct Anchor: Equatable, Sendable {
         public let id: StreamID
-        public let data: [UInt8]
+        /// Nil: it has no field "data".
+        public let data: [UInt8]?
 
-        /// Whether an entry with its ID has the same bytes.
-        public func holds(_ other: UnsafeRawBufferPointer) -> Bool {
+        /// Whether an entry with its ID has the same bytes, or none either.
+        public func holds(_ other: UnsafeRawBufferPointer?) -> Bool {
+            guard let data, let other else { return data == nil && other == nil }
             // Sound: both have as many bytes as are compared.
-            data.withUnsafeBytes { data in
+            return data.withUnsafeBytes { data in
                 guard data.count == other.count, let mine = data.baseAddress, let others = other.baseAddress else {
                     return data.count == other.count
                 }
@@ -60,8 +62,8 @@ public struct StreamContinuity: Sendable {
         added = info.map { $0.entriesAdded } ?? 0
         isMissing = info == nil
         firstID = info?.firstEntryID
-        if let info, info.lastEntryID == info.lastGeneratedID, let data = info.lastEntryData {
-            anchor = Anchor(id: info.lastGeneratedID, data: data)
+        if let info, info.lastEntryID == info.lastGeneratedID {
+            anchor = Anchor(id: info.lastGeneratedID, data: info.lastEntryData)
         }
     }
 
@@ -79,7 +81,7 @@ public struct StreamContinuity: Sendable {
     }
 
     /// The last entry of a reply: what is asked for from now on.
-    public mutating func anchor(_ id: StreamID, _ data: [UInt8]) { anchor = Anchor(id: id, data: data) }
+    public mutating func anchor(_ id: StreamID, _ data: [UInt8]?) { anchor = Anchor(id: id, data: data) }
 
     /// The anchor was not found as it was; or there is none.
     /// - Parameters:
@@ -149,7 +151,7 @@ public struct StreamContinuity: Sendable {
             if isAfterSearch { added = nil }
             guard let info, info.lastGeneratedID == lastID else { break }
             added = info.entriesAdded
-            if info.lastEntryID == lastID, let data = info.lastEntryData { anchor = Anchor(id: lastID, data: data) }
+            if info.lastEntryID == lastID { anchor = Anchor(id: lastID, data: info.lastEntryData) }
         case .hole(let floor):
             lastID = max(lastID, floor)
             isMissing = false

@@ -99,6 +99,24 @@ struct StreamBreakTests {
         #expect(try gateway.get("/ready").status == 200)
     }
 
+    @Test("a stream that has lost an entry without data is known by that: what is written below its ID comes")
+    func lostWithoutData() throws {
+        let (redis, gateway, client) = try Self.setting()
+        try redis.command("XADD", "async-events-full", Self.id(9000), "other", "1")
+        try eventually("it was read") { try gateway.figures().figures.eventsSkipped == 1 }
+        try Self.transaction(
+            redis,
+            [["DEL", "async-events-full"]]
+                + (0..<4).map { Self.add("full", Self.id(1000 * ($0 + 1)), Self.event($0)) })
+        try eventually("the break was noticed") { try Self.breaks(gateway) == 1 }
+        for number in 4...5 {
+            let id = Self.id(1000 * (number + 1))
+            try redis.addEvent("alpha", Self.event(number), channelID: id, globalID: id)
+        }
+        try client.expect(ids: [Self.id(5000), Self.id(6000)])
+        try gateway.connect("alpha", lastID: Self.id(2000)).expect(ids: (3...6).map { Self.id(1000 * $0) })
+    }
+
     @Test("written anew with IDs below those that were read, as by a clock that was set back: each comes")
     func lowerIDs() throws {
         let (redis, gateway, client) = try Self.setting()

@@ -41,6 +41,23 @@ import Testing
         #expect(deleted.anchor == nil)
     }
 
+    @Test("an entry without data is an anchor too: what has data, or other bytes, is another one")
+    func withoutData() {
+        var continuity = Self.read()
+        continuity.read(Self.id(40))
+        continuity.anchor(Self.id(40), nil)
+        #expect(continuity.anchor == .init(id: Self.id(40), data: nil))
+        #expect(StreamContinuity(Self.info(length: 1, last: 10, first: 10, added: 1)).anchor != nil)
+        let data: [[UInt8]?] = [nil, [], [1], [2], [1, 2]]
+        for mine in data {
+            let anchor = StreamContinuity.Anchor(id: Self.id(1), data: mine)
+            for other in data {
+                let holds = other?.withUnsafeBytes { anchor.holds($0) } ?? anchor.holds(nil)
+                #expect(holds == (mine == other))
+            }
+        }
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var info: StreamInfo?
