@@ -101,8 +101,9 @@ public struct ReplayRound: Sendable {
     private(set) var found: [HistoryEntry] = []
     /// The global stream has an entry with the ID that the client brought, whatever its channel.
     private(set) var isClaimKnown = false
-    /// The ID that the client brought lies in the future by the clock of Redis: no primary whose clock is right has given it out.
-    public var isClaimInFuture: Bool { resume.id.milliseconds > globalFacts.serverMilliseconds }
+    /// The ID that the client brought lies in the future by the clock of Redis, and further than two servers' clocks may be
+    /// apart: no primary whose clock is right has given it out.
+    public var isClaimInFuture: Bool { resume.id.shifted(by: -skew).milliseconds > globalFacts.serverMilliseconds }
     /// The ID that the client brought is that of an entry of its channel's stream, and not of the global one.
     public private(set) var isChannelID = false
     private var windows: [(from: StreamID, through: StreamID)] = []

@@ -101,6 +101,28 @@ struct ClaimedIDTests {
     }
 
     @Test(
+        "one that is ahead of the clock by less than producerSkewMs may be that of a primary whose clock is a little ahead"
+    )
+    func littleAhead() throws {
+        let redis = try RedisProcess()
+        let gateway = try TestGateway.quiet(redis).open()
+        let live = try gateway.connect("alpha")
+        for number in [1000, 2000, 4000] {
+            try redis.addEvent("alpha", Self.event(number), channelID: past(number), globalID: past(number))
+        }
+        try live.expect(ids: [1000, 2000, 4000].map { past($0) })
+        // As `past` counts.
+        let ahead = Int(try redis.milliseconds()) + 900 - 1_700_000_000_000
+        let client = try gateway.connect("alpha", lastID: past(ahead))
+        try Self.settle(gateway)
+        #expect(try client.barrier() == [])
+        try Self.change(redis, common: [1000, 2000].map { ($0, Self.event($0)) }, new: [2500, ahead, ahead + 5000])
+        try client.expect(ids: [past(ahead + 5000)])
+        try Self.settle(gateway)
+        #expect(try client.barrier() == [])
+    }
+
+    @Test(
         "one that was lost is none of the new stream, though the client still waits for Redis",
         arguments: [1 << 20, 1024])
     func lostWhileWaiting(historyBytes: Int) throws {
