@@ -224,16 +224,19 @@ struct Checker {
                 had.insert(event.number)
                 continue
             }
-            let brought = client.resumes[delivery.connection].lastID.flatMap { EntryID($0) }
-            if place.connection != delivery.connection { place = (delivery.connection, brought, .min) }
+            let resume = client.resumes[delivery.connection]
+            let brought = resume.lastID.flatMap { EntryID($0) }
+            if place.connection != delivery.connection {
+                let last = resume.lastNumber.flatMap { events[$0] }
+                place = (delivery.connection, brought, last?.epochs.upperBound ?? .min)
+            }
             defer {
-                // In a new life places are counted anew.
+                // In a new life places are counted anew: an ID of an earlier one may have been far above them.
                 let isNew = event.epochs.lowerBound > place.epoch && place.epoch != .min
                 place.id = [isNew ? nil : place.id, EntryID(delivery.id)].compactMap { $0 }.max()
                 place.epoch = max(place.epoch, event.epochs.lowerBound)
             }
             if !had.insert(event.number).inserted {
-                let resume = client.resumes[delivery.connection]
                 guard
                     mayRepeat(event, at: [brought, place.id]) || isMemoryOfOldLife(event, resume)
                         || comesAfterEarly(event, client, at: index)

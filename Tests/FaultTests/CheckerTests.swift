@@ -325,4 +325,25 @@ struct CheckerTests {
         #expect(Self.fault(without, cutBefore: 5, events: events(writtenAt: 6000)) == .gap)
         #expect(Self.fault(without, events: events(writtenAt: 4000)) == .gap)
     }
+
+    @Test(
+        "an ID of an earlier life is no place in this one, however high: near a trim what it was given since may come twice"
+    )
+    func placeInANewLife() {
+        func fault(lifeOfID: Int) -> Checker.Fault? {
+            var events = Self.events { $0.epochs = 5...5 }
+            events.append(
+                Checker.Event(
+                    number: 100, channel: 0, channelID: EntryID(5000), globalID: EntryID(5000),
+                    epochs: lifeOfID...lifeOfID))
+            var checker = Checker(skew: 15, events: events)
+            checker.trims = [EntryID(1055)]
+            var client = Self.client([0, 1, 2, 3, 4, 5, 4, 5, 6, 7, 8, 9])
+            client.resumes = [Checker.Resume(lastID: "5000-0", lastNumber: 100, gateway: 0)]
+            client.hadBefore = [100]
+            return checker.judge(client)?.fault
+        }
+        #expect(fault(lifeOfID: 4) == nil)
+        #expect(fault(lifeOfID: 5) == .double)
+    }
 }
