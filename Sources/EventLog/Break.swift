@@ -12,6 +12,8 @@ public struct Break: Equatable, Sendable {
     /// Whether IDs above ``common`` may be given out once more. If not, they go on ascending, and all of them keep what they
     /// mean.
     public let renewsIDs: Bool
+    /// How far the stream had been read.
+    let readThrough: StreamID
     /// The least ``common`` of all breaks before this one, and the number of the last of those.
     let before: (common: StreamID, number: EventNumber)?
 
@@ -24,6 +26,7 @@ public struct Break: Equatable, Sendable {
     ) {
         number = index.skip()
         renewsIDs = common < lastID
+        readThrough = lastID
         self.common = common
         self.floor = max(floor, common)
         before = previous.map { (min($0.common, $0.before?.common ?? .max), $0.number) }
@@ -53,6 +56,9 @@ extension EventLog {
         case held(through: EventNumber)
         /// The log has let go of what comes next: it has to be read from Redis from this place on.
         case elsewhere(StreamID)
+        /// Everything before the break was had. What comes behind it is in the log, or in Redis, from this place on.
+        /// - Parameter readThrough: how far the stream before it was had, if its IDs above the place may mean something else now.
+        case behindBreak(StreamID, readThrough: StreamID?)
         /// What comes next is gone for good: it lay before a break, and neither the log nor Redis has it.
         case gone
     }
@@ -64,8 +70,9 @@ extension EventLog {
         guard let lastBreak, cursor < lastBreak.number else {
             return cursor < heldNumber ? .elsewhere(place) : .held(through: lastNumber)
         }
-        // Everything before the break was had.
-        if cursor + 1 == lastBreak.number { return .elsewhere(lastBreak.common) }
+        if cursor + 1 == lastBreak.number {
+            return .behindBreak(lastBreak.common, readThrough: lastBreak.renewsIDs ? lastBreak.readThrough : nil)
+        }
         if cursor >= heldNumber { return .held(through: lastBreak.number - 1) }
         return lastBreak.keepsMeaning(of: place, at: cursor) ? .elsewhere(place) : .gone
     }

@@ -18,10 +18,19 @@ public struct Exceptions: Equatable, Sendable {
     /// The same of an ID of which nothing tells what it is the ID of: only what lies more than a skew before it was had
     /// for sure, and only what was removed from the global stream is judged by it.
     public var doubtfulThrough: StreamID?
+    /// Events that the channel's stream alone has, up to this ID of it: another primary has lost their entries in the global
+    /// stream, which the connection was given, or they never had one, as after a producer's death.
+    public private(set) var orphansThrough: StreamID?
 
     public init() {}
 
-    public var isEmpty: Bool { ids.isEmpty && awaited.isEmpty && skipThrough == nil && doubtfulThrough == nil }
+    public var isEmpty: Bool { concernsNoEntry && orphansThrough == nil }
+
+    /// Whether no entry of the global stream is one of them.
+    var concernsNoEntry: Bool { ids.isEmpty && awaited.isEmpty && skipThrough == nil && doubtfulThrough == nil }
+
+    /// The connection has had all events up to this ID of a stream that another has taken the place of.
+    public mutating func hadOfStreamBefore(through id: StreamID) { orphansThrough = max(id, orphansThrough ?? .zero) }
 
     /// Whether this event of the connection's channel is to be passed over. Each awaited twin counts once.
     public mutating func skips(in batch: Batch, at index: Int) -> Bool {
@@ -54,5 +63,6 @@ public struct Exceptions: Equatable, Sendable {
         awaited.removeAll { $0.until <= place }
         if let through = skipThrough, place >= through { skipThrough = nil }
         if let through = doubtfulThrough, place >= through { doubtfulThrough = nil }
+        if let through = orphansThrough, place >= through { orphansThrough = nil }
     }
 }

@@ -94,7 +94,9 @@ extension ReplayRound {
         let events = events(log: log)
         let reading = read(events)
         if let common, isOfStreamBefore(events, reading) {
-            return ReplayPlan(sends: [], next: .again(.settled(common, frontier: nil), exceptionsBefore))
+            var exceptions = exceptionsBefore
+            exceptions.hadOfStreamBefore(through: resume.id)
+            return ReplayPlan(sends: [], next: .again(.settled(common, frontier: nil), exceptions))
         }
         // What the page holds is of the time around an ID that says nothing.
         if isFromNowhere(events, reading) { return ReplayPlan(sends: [], next: goOnFromArrival(log: log)) }
@@ -135,7 +137,8 @@ extension ReplayRound {
                 if !had { sends.append(sendWithoutTwin(event, after: sends.last)) }
                 if !had || reading == .channelEntry { awaitTwin(of: event, log: log, in: &exceptions) }
             case .none:
-                if !had, event.key <= floor { sends.append(.init(id: event.key, body: event.item.body)) }
+                let isOrphan = given.orphansThrough.map { event.channelID <= $0 } ?? false
+                if !had, !isOrphan, event.key <= floor { sends.append(.init(id: event.key, body: event.item.body)) }
             }
         }
 
@@ -150,6 +153,7 @@ extension ReplayRound {
         exceptions.awaited += given.awaited
         exceptions.skipThrough = given.skipThrough
         exceptions.doubtfulThrough = given.doubtfulThrough
+        if let through = given.orphansThrough { exceptions.hadOfStreamBefore(through: through) }
         return ReplayPlan(
             sends: sends, next: goOn(by: reading, exceptions, log: log), gap: gap, divisible: divisible)
     }
@@ -159,7 +163,7 @@ extension ReplayRound {
         -> ReplayPlan
     {
         var given = exceptions
-        let isDivisible = given.isEmpty
+        let isDivisible = given.concernsNoEntry
         var sends: [ReplayPlan.Send] = []
         for entry in entries where !entry.body.withUnsafeBytes({ given.skips(entry.id, body: $0) }) {
             sends.append(.init(id: entry.id, body: entry.body))
@@ -186,7 +190,7 @@ extension ReplayRound {
 
     /// Whether what is left of this round can be told by a place alone.
     private func isDivisible(_ events: [ReplayEvent], _ reading: Reading) -> Bool {
-        guard exceptions.isEmpty, !events.contains(where: { $0.twin == .ambiguous }) else { return false }
+        guard exceptions.concernsNoEntry, !events.contains(where: { $0.twin == .ambiguous }) else { return false }
         return switch reading {
         case .place, .position: true
         case .channelEntry, .doubtful: false

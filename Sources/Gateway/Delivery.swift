@@ -149,8 +149,14 @@ extension GatewayLoop {
                 case .held(let through):
                     end = through
                 case .elsewhere(let place):
-                    // Who has had everything before a break has not fallen behind.
+                    subscriber.hasFallenBehind = true
+                    subscriber.position = .history(.settled(place, frontier: nil))
+                    continue
+                case .behindBreak(let place, let readThrough):
                     if cursor < log.heldNumber { subscriber.hasFallenBehind = true }
+                    if place < log.floor, let readThrough {
+                        subscriber.exceptions.hadOfStreamBefore(through: readThrough)
+                    }
                     subscriber.position = .history(.settled(place, frontier: nil))
                     continue
                 case .gone:
@@ -327,6 +333,7 @@ extension GatewayLoop {
         guard place > next.common else { return advance(subscriber) }
         counters.gaps += 1
         tellGap(subscriber)
+        subscriber.exceptions.hadOfStreamBefore(through: place)
         subscriber.position = .history(.settled(next.common, frontier: nil))
         goOnSending(subscriber)
     }

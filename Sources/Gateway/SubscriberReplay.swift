@@ -38,7 +38,10 @@ extension Subscriber {
             case .again(let point, var exceptions):
                 exceptions.keep(through: next.common)
                 var point = point
-                if case .settled(let id, _) = point, id > next.common { point = .settled(next.common, frontier: nil) }
+                if case .settled(let id, _) = point, id > next.common {
+                    exceptions.hadOfStreamBefore(through: id)
+                    point = .settled(next.common, frontier: nil)
+                }
                 then = .again(point, exceptions)
             }
         }

@@ -102,7 +102,7 @@ import Testing
         setting.append([.ms(60)])
         #expect(setting.log.outlook(after: 0, at: .ms(0)) == .held(through: 2))
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .held(through: 2))
-        #expect(setting.log.outlook(after: 2, at: .ms(20)) == .elsewhere(.ms(20)))
+        #expect(setting.log.outlook(after: 2, at: .ms(20)) == .behindBreak(.ms(20), readThrough: nil))
         #expect(setting.log.outlook(after: 3, at: .ms(50)) == .held(through: 4))
     }
 
@@ -119,7 +119,7 @@ import Testing
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .gone)
         #expect(setting.log.outlook(after: 2, at: .ms(20)) == .gone)
         // It had everything there was before the break.
-        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .elsewhere(.ms(12)))
+        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .behindBreak(.ms(12), readThrough: .ms(30)))
         #expect(setting.log.outlook(after: 4, at: .ms(12)) == .elsewhere(.ms(12)))
         #expect(setting.log.outlook(after: 5, at: .ms(13)) == .held(through: 6))
     }
@@ -132,7 +132,7 @@ import Testing
         setting.breakLog(common: .ms(12))
         #expect(setting.log.floor == .ms(12) && setting.log.lastID == .ms(12) && setting.log.reach == .ms(12))
         // Up to date, in the middle of what is held, behind it.
-        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .elsewhere(.ms(12)))
+        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .behindBreak(.ms(12), readThrough: .ms(30)))
         #expect(setting.log.outlook(after: 2, at: .ms(20)) == .held(through: 3))
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .gone)
         #expect(setting.log.number(atOrBefore: .ms(12)) == 4)

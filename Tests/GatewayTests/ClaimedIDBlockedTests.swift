@@ -8,6 +8,8 @@ import Testing
 /// The same for a client whose socket takes no more when the primary changes.
 @Suite("An ID of another primary's stream, and a socket that is full")
 struct ClaimedIDBlockedTests {
+    private static let padding = String(repeating: "x", count: 60_000)
+
     /// Until the socket is full of answers.
     private static func block(_ client: WebSocketClient, _ gateway: TestGateway) throws {
         let ping = [UInt8](repeating: 65, count: 120)
@@ -70,6 +72,30 @@ struct ClaimedIDBlockedTests {
         #expect(try Self.given(client, through: "three") == [])
     }
 
+    @Test("what the channel's stream alone has kept of the stream before is not given again to who has had all of that")
+    func orphan() throws {
+        let (redis, relay, gateway, client) = try Self.setting(historyBytes: 256 * 1024, [1000, 2000, 3000, 4000])
+        defer { relay.release() }
+        try Self.block(client, gateway)
+        try ClaimedIDTests.change(
+            redis, common: [1000, 2000].map { ($0, ClaimedIDTests.event($0)) }, new: [2300, 2600], orphan: 3000)
+        try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 1 }
+        // Far apart: else a channel so dense is read from the global stream alone.
+        let large = (2..<22).map { $0 * 10_000 }
+        for number in large {
+            try redis.addEvent(
+                "alpha", ClaimedIDTests.event(number, padding: Self.padding), channelID: past(number),
+                globalID: past(number))
+        }
+        try gateway.settle()
+        var given: [String] = []
+        try eventually("the last was given") {
+            given += try Self.given(client, through: "\(given.count)")
+            return given.contains(past(210_000))
+        }
+        #expect(given == ([2300, 2600] + large).map { past($0) })
+    }
+
     @Test("who has fallen behind and waits for Redis when the primary changes once more is told so: 1013")
     func fallenBehind() throws {
         let (redis, relay, gateway, client) = try Self.setting(historyBytes: 256 * 1024, [1000, 2000, 4000])
@@ -78,11 +104,10 @@ struct ClaimedIDBlockedTests {
         try ClaimedIDTests.change(redis, common: common, new: [2300, 2600])
         try eventually("the break was noticed") { try gateway.figures().figures.streamBreaks == 1 }
         let before = try gateway.figures().figures.eventsRead
-        let padding = String(repeating: "x", count: 60_000)
         for number in 5000..<5020 {
             try redis.addEvent(
-                "alpha", ClaimedIDTests.event(number, padding: padding), channelID: past(number), globalID: past(number)
-            )
+                "alpha", ClaimedIDTests.event(number, padding: Self.padding), channelID: past(number),
+                globalID: past(number))
         }
         try eventually("all was read") { try gateway.figures().figures.eventsRead == before + 20 }
         try relay.hold()

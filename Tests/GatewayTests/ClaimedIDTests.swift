@@ -22,10 +22,14 @@ struct ClaimedIDTests {
 
     /// The stream is another primary's from now on: it has these of the events before in common, and others of its own. Their
     /// numbers are their IDs.
-    static func change(_ redis: RedisProcess, common: [(id: Int, data: String)], new: [Int]) throws {
+    /// - Parameter orphan: one of the events before that the channel's stream has kept, though the global one has not.
+    static func change(
+        _ redis: RedisProcess, common: [(id: Int, data: String)], new: [Int], orphan: Int? = nil
+    ) throws {
         let old = common.map { StreamBreakTests.add("full", past($0.id), $0.data) }
-        let own = new.flatMap { number in
-            ["alpha", "full"].map { StreamBreakTests.add($0, past(number), event(number)) }
+        let own = (new + [orphan].compactMap { $0 }).sorted().flatMap { number in
+            ["alpha", "full"].filter { $0 == "alpha" || number != orphan }
+                .map { StreamBreakTests.add($0, past(number), event(number)) }
         }
         try StreamBreakTests.transaction(redis, [["DEL", "async-events-full", "async-events-alpha"]] + old + own)
     }
@@ -145,6 +149,34 @@ struct ClaimedIDTests {
         relay.release()
         try client.expect(ids: [past(2200), past(2600)])
         #expect(try client.barrier() == [])
+    }
+
+    @Test(
+        "what the channel's stream alone has kept of the stream before is not given again to who had it there",
+        arguments: [(3500, [2200, 3600, 9000]), (2500, [2200, 3000, 3600, 9000])])
+    func orphan(id: Int, owed: [Int]) throws {
+        let (redis, relay, gateway) = try Self.relayed(historyBytes: 1024)
+        let live = try gateway.connect("alpha")
+        for number in [1000, 2000, 3000, 4000] {
+            try redis.addEvent("alpha", Self.event(number), channelID: past(number), globalID: past(number))
+        }
+        try live.expect(ids: [1000, 2000, 3000, 4000].map { past($0) })
+        try gateway.settle()
+        try relay.hold()
+        // Of an event that this gateway has not had, or let go of.
+        let client = try gateway.connect("alpha", lastID: past(id))
+        try eventually("the client waits") { try gateway.figures().figures.replaysWaiting == 1 }
+        try Self.change(
+            redis, common: [1000, 2000].map { ($0, Self.event($0)) }, new: [2200, 3600], orphan: 3000)
+        try live.expect(ids: [past(2200), past(3600)])
+        // The log lets go of what came before.
+        try redis.addEvent(
+            "alpha", Self.event(9000, padding: String(repeating: "p", count: 1000)), channelID: past(9000),
+            globalID: past(9000))
+        try live.expect(ids: [past(9000)])
+        relay.release()
+        try Self.settle(gateway)
+        #expect(try client.barrier().map(eventID) == owed.map { past($0) })
     }
 
     @Test(
