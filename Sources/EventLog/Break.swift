@@ -73,7 +73,8 @@ extension EventLog {
         if cursor + 1 == lastBreak.number {
             return .behindBreak(lastBreak.common, readThrough: lastBreak.renewsIDs ? lastBreak.readThrough : nil)
         }
-        if cursor >= heldNumber { return .held(through: lastBreak.number - 1) }
+        // Between two breaks in memory; what lies before the first is told by its place, if by anything.
+        if cursor >= max(heldNumber, lastBreak.before?.number ?? 0) { return .held(through: lastBreak.number - 1) }
         return lastBreak.keepsMeaning(of: place, at: cursor) ? .elsewhere(place) : .gone
     }
 }

@@ -78,14 +78,14 @@ public struct EventLog: Sendable {
         }
     }
 
-    /// Begins a new stretch. Only one from before is kept.
+    /// Begins a new stretch. Of those before only one is kept, and what lay before it with nothing but holes between.
     public mutating func begin(after break: Break) {
         precondition(`break`.number == index.nextNumber, "a break has the next number, as a batch has")
-        if let older = lastBreak {
+        if let older = lastBreak, older.renewsIDs {
             while let oldest = batches.first, oldest.lastNumber < older.number { dropOldest() }
             heldNumber = max(heldNumber, older.number)
         }
-        floorBeforeBreak = floor
+        floorBeforeBreak = lastBreak?.renewsIDs == false ? min(floorBeforeBreak, floor) : floor
         _ = index.skip()
         lastBreak = `break`
         floorNumber = `break`.number

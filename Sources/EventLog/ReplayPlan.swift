@@ -29,11 +29,27 @@ public struct ReplayPlan: Equatable, Sendable {
 
     /// Events that may be gone for good. Sometimes a false alarm, never a missed one.
     public struct Gap: Equatable, Sendable {
-        /// The first entry that the channel's stream still has: what is missing stood before it. Nil if there is none.
-        public var firstKept: StreamID?
+        /// Where what may be missing stood.
+        public enum Extent: Equatable, Sendable {
+            /// In the channel's stream before this ID.
+            case before(StreamID)
+            /// In a stream of the channel that is gone as a whole, or never was.
+            case wholeStream
+        }
+
+        public var extent: Extent
         /// The stream says that entries were removed. If not, it is another one than the resume point is a place in, and
         /// does not know.
         public var isTrimmed: Bool
+
+        /// Whether something may be missing that was not missing when it was this; nil: when nothing was.
+        public func isMore(than before: Extent?) -> Bool {
+            switch (extent, before) {
+            case (.before(let end), .before(let known)): end > known
+            case (.wholeStream, .wholeStream): false
+            case (.before, .wholeStream), (.wholeStream, .before), (_, nil): true
+            }
+        }
     }
     /// Set if the round may also end before any of ``sends``: what a client that takes no more for now is owed can then be
     /// read again. Nil if only the whole plan can be carried out.
@@ -61,11 +77,15 @@ public struct ReplayPlan: Equatable, Sendable {
 extension ReplayRound {
     private var gap: ReplayPlan.Gap? {
         guard resume.id < floor else { return nil }
-        let isTrimmed = channelFacts.trimmed && channelFacts.first.map { resume.id < $0 } ?? false
+        let isTrimmed = channelFacts.trimmed && resume.id < channelFacts.first ?? channelFacts.lastGenerated
         let mayBe =
             isTrimmed || channelFacts.hasLost(behind: resume.id)
             || isBeforeBreak && channelFacts.first.map { resume.id < $0 } ?? false
-        return mayBe ? ReplayPlan.Gap(firstKept: channelFacts.first, isTrimmed: isTrimmed) : nil
+        guard mayBe else { return nil }
+        let isGone = channelFacts.lastGenerated == .zero
+        return ReplayPlan.Gap(
+            extent: isGone ? .wholeStream : .before(channelFacts.first ?? channelFacts.lastGenerated.successor),
+            isTrimmed: isTrimmed)
     }
 
     /// How the resume point is to be read, in the light of what the streams hold.

@@ -123,8 +123,6 @@ extension Connection {
             ]))
         if let poll {
             subscriber.poll = poll
-            // Who brings no ID asks for what there is, and misses nothing by what there is not.
-            if poll.after == .zero { subscriber.gapKnownThrough = .max }
         } else {
             // What polls are given is no replay: they are given nothing else.
             subscriber.missedThrough = loop.log.lastNumber

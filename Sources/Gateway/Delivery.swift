@@ -149,7 +149,8 @@ extension GatewayLoop {
                 case .held(let through):
                     end = through
                 case .elsewhere(let place):
-                    subscriber.hasFallenBehind = true
+                    // Who has had everything before a break has not.
+                    if cursor < log.heldNumber { subscriber.hasFallenBehind = true }
                     subscriber.position = .history(.settled(place, frontier: nil))
                     continue
                 case .behindBreak(let place, let readThrough):
@@ -173,6 +174,7 @@ extension GatewayLoop {
                     subscriber.missedThrough = 0
                     subscriber.isReplayCounted = false
                     subscriber.isCrossingBreak = false
+                    subscriber.knownGap = nil
                     subscriber.exceptions.prune(through: log.lastID)
                     if subscriber.encoding == .poll { connection.pollIsUpToDate() }
                     return
@@ -316,7 +318,7 @@ extension GatewayLoop {
                 subscriber.position = .log(end, place)
                 advance(subscriber)
             case .log, .replaying:
-                break
+                subscriber.isCrossingBreak = true
             case .history:
                 move(subscriber, from: owedFrom, across: next)
             }

@@ -18,8 +18,8 @@ final class Replayer: RedisLinkUser {
     private var doubtful: Deque<Round> = []
     /// How many of them the reader was asked about, if it was asked.
     private var doubtsUnderWay: Int?
-    /// The log up to here is of the stream that is there, though its mark is not.
-    private var certainThrough: EventNumber?
+    /// The log up to here is of the stream that is there, though its mark is not, as long as that stands as it did then.
+    private var certain: (through: EventNumber, facts: StreamFacts)?
     private var complaints = RateLimit(perSecond: 1)
 
     /// Rounds of reading at once, on all loops together: enough to keep Redis busy, few enough that a storm of reconnects
@@ -38,8 +38,8 @@ final class Replayer: RedisLinkUser {
         /// The log as it was when they were asked.
         var asOf: EventNumber = 0
         var mark: StreamMark
-        /// The mark was not there.
-        var isInDoubt = false
+        /// How the global stream stood, if the mark was not there.
+        var doubt: StreamFacts?
         /// Who answered, if that server had not come as far as the log.
         var laggard: RedisLane?
         /// The log has broken since it began: what it comes to is about streams that are no more.
@@ -102,7 +102,7 @@ final class Replayer: RedisLinkUser {
             round.answers = []
             round.asOf = loop.log.lastNumber
             round.mark = StreamMark(loop.log)
-            round.isInDoubt = false
+            round.doubt = nil
             round.laggard = nil
             rounds.append(round)
             link.ask(requests.map { question(for: $0, round) })
@@ -114,7 +114,7 @@ final class Replayer: RedisLinkUser {
     /// The log breaks: what is being read is about streams that are no more.
     func voidRounds() {
         for round in rounds { round.isVoid = true }
-        certainThrough = nil
+        certain = nil
     }
 
     /// The log has broken: who was in doubt was so for a reason.
@@ -135,13 +135,13 @@ final class Replayer: RedisLinkUser {
         subscriber.isWaitingForHistory = false
         guard !subscriber.hasLeft else { return }
         settleClaim(of: round, by: plan)
-        if let gap = plan.gap, gap.firstKept ?? .max > subscriber.gapKnownThrough ?? .zero {
+        if let gap = plan.gap, gap.isMore(than: subscriber.knownGap), subscriber.mindsGaps {
             // Who is connected is never skipped an event in silence. That there may be one, because another stream has
             // taken the place of the one it was up to date with, is told to those who want to know.
             guard !subscriber.hasFallenBehind, !(subscriber.isCrossingBreak && gap.isTrimmed) else {
                 return subscriber.connection.end(.slow)
             }
-            subscriber.gapKnownThrough = gap.firstKept ?? .max
+            subscriber.knownGap = gap.extent
             loop.counters.gaps += 1
             loop.tellGap(subscriber)
         }
@@ -210,7 +210,7 @@ final class Replayer: RedisLinkUser {
         rounds.removeAll()
         doubtful.removeAll()
         if doubtsUnderWay != nil { doubtsUnderWay = 0 }
-        certainThrough = nil
+        certain = nil
     }
 
     func linkReceived() {
@@ -222,7 +222,7 @@ final class Replayer: RedisLinkUser {
             rounds.removeFirst()
             if round.isVoid {
                 startOver(round.subscriber)
-            } else if round.isInDoubt, round.asOf != certainThrough {
+            } else if let doubt = round.doubt, !isCertain(doubt, round.asOf) {
                 doubtful.append(round)
                 askReader()
             } else if let laggard = round.laggard {
@@ -247,6 +247,13 @@ final class Replayer: RedisLinkUser {
         loop.askReader()
     }
 
+    /// Whether the reader has said so of a stream that stood like this.
+    private func isCertain(_ facts: StreamFacts, _ number: EventNumber) -> Bool {
+        guard let certain, certain.through == number else { return false }
+        return facts.lastGenerated == certain.facts.lastGenerated && facts.first == certain.facts.first
+            && facts.trimmed == certain.facts.trimmed
+    }
+
     /// The stream that is there is the one that was read: it was so after the question came to the reader. What the log had
     /// last was only removed.
     func continuityConfirmed() {
@@ -255,7 +262,7 @@ final class Replayer: RedisLinkUser {
         var misled: [Round] = []
         for _ in 0..<count {
             guard let round = doubtful.popFirst() else { break }
-            certainThrough = max(certainThrough ?? 0, round.asOf)
+            if let doubt = round.doubt { certain = (round.asOf, doubt) }
             if round.laggard == nil { goOn(round) } else { misled.append(round) }
         }
         if let laggard = misled.lazy.compactMap(\.laggard).first { return leave(laggard, misled) }
@@ -282,7 +289,7 @@ final class Replayer: RedisLinkUser {
                 return failure
             }
             if case .facts(let facts)? = round.answers.last, !round.mark.isThere(question.replies[2...], facts) {
-                round.isInDoubt = true
+                round.doubt = facts
                 if round.mark.isAhead(of: facts) { round.laggard = question.lane }
             }
             return nil

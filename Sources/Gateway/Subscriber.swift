@@ -29,7 +29,7 @@ final class Subscriber {
     /// It fell behind while connected: should something be gone for good, it must be told, by being closed.
     var hasFallenBehind = false
 
-    /// Whether it was up to date when the log broke: it has asked for no gap either.
+    /// Whether it was there when the log broke, and is not up to date since: it has asked for no gap.
     var isCrossingBreak = false
     /// Its last round came to nothing, because the log let go of more events than it had kept.
     var needsAllTwins = false
@@ -111,7 +111,7 @@ extension Subscriber {
     private final class Particulars {
         var exceptions = Exceptions()
         var gaps = GapNotices.unwanted
-        var gapKnownThrough: StreamID?
+        var knownGap: ReplayPlan.Gap.Extent?
         var claim: Claim?
         var drainAt: MonotonicTime?
         var decoder: FrameDecoder?
@@ -121,7 +121,7 @@ extension Subscriber {
         var poll: Poll?
 
         var isNothing: Bool {
-            exceptions.isEmpty && gaps == .unwanted && gapKnownThrough == nil && claim == nil && drainAt == nil
+            exceptions.isEmpty && gaps == .unwanted && knownGap == nil && claim == nil && drainAt == nil
                 && decoder == nil && owedPong == nil && uninvitedBytes == 0 && givenRequestID == nil && poll == nil
         }
     }
@@ -154,11 +154,14 @@ extension Subscriber {
         set { particular(isNothing: newValue == .unwanted) { $0.gaps = newValue } }
     }
 
-    /// What lay before this entry of its channel's stream, or the whole of it, is known to be missing.
-    var gapKnownThrough: StreamID? {
-        get { particulars?.gapKnownThrough }
-        set { particular(isNothing: newValue == nil) { $0.gapKnownThrough = newValue } }
+    /// What may be missing of its channel's stream, as far as that was dealt with; nil once it is up to date.
+    var knownGap: ReplayPlan.Gap.Extent? {
+        get { particulars?.knownGap }
+        set { particular(isNothing: newValue == nil) { $0.knownGap = newValue } }
     }
+
+    /// Whether it misses anything by a gap: a poll that brings no ID asks for what there is.
+    var mindsGaps: Bool { poll?.after != .zero }
 
     /// The ID that it brought, where that is none that is known.
     var claim: Claim? {

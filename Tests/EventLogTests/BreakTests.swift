@@ -160,6 +160,27 @@ import Testing
         #expect(setting.log.locate(1) == nil)
     }
 
+    @Test("what lies before holes is kept for what it tells, and given to nobody past one that it does not know of")
+    func twoHoles() {
+        var setting = Setting()
+        setting.append([.ms(10), .ms(20)])
+        setting.breakLog(common: .ms(20), floor: .ms(50))
+        setting.append([.ms(60)])
+        setting.breakLog(common: .ms(60), floor: .ms(80))
+        setting.append([.ms(90)])
+        let log = setting.log
+        #expect(
+            log.history(of: Self.channel, after: .zero, through: .max).map(\.entry.id)
+                == [.ms(10), .ms(20), .ms(60), .ms(90)])
+        #expect(log.place(.ms(10), of: Self.channel) == .event(1) && log.floor == .ms(80))
+        for (cursor, place) in [(0, 0), (1, 10), (2, 20)] as [(EventNumber, UInt64)] {
+            #expect(log.outlook(after: cursor, at: .ms(place)) == .elsewhere(.ms(place)))
+        }
+        #expect(log.outlook(after: 3, at: .ms(50)) == .held(through: 4))
+        #expect(log.outlook(after: 4, at: .ms(60)) == .behindBreak(.ms(60), readThrough: nil))
+        #expect(log.outlook(after: 5, at: .ms(80)) == .held(through: 6))
+    }
+
     @Test("what lay before a hole and was let go of is looked for in Redis: its place means the same behind it")
     func evictedBeforeAHole() {
         var setting = Setting(capacity: 1)
