@@ -24,9 +24,7 @@ final class LogFill {
     private var bytes = 0
     private var eventCount = 0
     /// There was nothing further to read.
-    private(set) var isExhausted = false
-    /// Nothing of the stream was ever removed, and all of it was read.
-    private var isWhole = false
+    private var isExhausted = false
     private var reached: StreamID?
     /// Where the next page begins, going backwards.
     private(set) var next: StreamID
@@ -55,18 +53,12 @@ final class LogFill {
         next = through
     }
 
-    /// Every event there ever was above this ID, up to the pinned one, is in the batches. What was removed from the global
-    /// stream may still be in its channel's: so only a stream that is whole reaches back to the beginning.
-    var floor: StreamID { isWhole ? .zero : reached?.predecessor ?? through }
+    /// Every event of the stream above this ID, up to the pinned one, is in the batches. Not even a stream of which nothing was
+    /// ever removed tells more: it may have been trimmed between two pages, or be one that was begun anew, and what was
+    /// removed may still be in its channel's stream.
+    var floor: StreamID { reached?.predecessor ?? through }
 
-    /// What is known of the stream once there was nothing further to read: it may have been trimmed between two pages, and
-    /// what there was nothing of may then have been removed just before.
-    func close(_ info: StreamInfo?) {
-        guard let info else { return }
-        isWhole = !info.facts.trimmed && info.firstEntryID == reached
-    }
-
-    func isDone(now: MonotonicTime) -> Bool { (hasLog && hasTrail) || now >= deadline }
+    func isDone(now: MonotonicTime) -> Bool { isExhausted || (hasLog && hasTrail) || now >= deadline }
 
     private var hasLog: Bool { bytes >= capacity }
     private var hasTrail: Bool { bytes >= Self.trailBytes || eventCount >= ReadTrail.maximumCount }

@@ -40,17 +40,20 @@ extension StreamReader {
             return true
         case .goOn:
             self.search(search)
+        case .emptied:
+            examine()
         case .ended(let verdict):
-            goOn(with: verdict, search.info, isAfterSearch: true)
+            goOn(with: verdict, search.info, isAfterSearch: true, found: search.found)
         }
         return false
     }
 
     private func goOn(
-        with verdict: StreamContinuity.Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false
+        with verdict: StreamContinuity.Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false,
+        found: StreamContinuity.Anchor? = nil
     ) {
         let before = continuity.lastID
-        continuity.accept(verdict, info, isAfterSearch: isAfterSearch)
+        continuity.accept(verdict, info, isAfterSearch: isAfterSearch, found: found)
         switch verdict {
         case .continues, .differs:
             break

@@ -39,14 +39,7 @@ extension StreamReader {
             link.fail(text)
             return true
         case .taken:
-            if fill.isExhausted {
-                phase = .closing(fill)
-                askStanding()
-            } else if fill.isDone(now: loop.now) {
-                finishFilling(fill)
-            } else {
-                askPage(fill)
-            }
+            if fill.isDone(now: loop.now) { finishFilling(fill) } else { askPage(fill) }
             return false
         }
     }
@@ -55,13 +48,6 @@ extension StreamReader {
     func askStanding() {
         standing = StandingReader()
         link.send(StandingReader.questions(loop.context.globalStream), silence: Self.silenceAllowance)
-    }
-
-    func receiveClosing(_ fill: LogFill) -> Bool {
-        guard let (info, _) = nextStanding() else { return true }
-        fill.close(info)
-        finishFilling(fill)
-        return false
     }
 
     private func finishFilling(_ fill: LogFill) {

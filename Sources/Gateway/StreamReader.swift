@@ -16,8 +16,6 @@ final class StreamReader: RedisLinkUser {
         case pinning
         /// Reading backwards from the pinned ID.
         case filling(LogFill)
-        /// Asking how the stream stands, now that there was nothing further to read.
-        case closing(LogFill)
         case following(Reading)
     }
 
@@ -41,8 +39,9 @@ final class StreamReader: RedisLinkUser {
     var phase = Phase.pinning
     var standing = StandingReader()
     private let block: Int
+    private var count: ReadCount
     /// What comes after an ID.
-    private let read: CommandTemplate
+    private var read: CommandTemplate
     /// The entry with an ID.
     private let look: CommandTemplate
     /// As far as it is sure that all was read from the same stream.
@@ -58,14 +57,12 @@ final class StreamReader: RedisLinkUser {
     private var burstTimer: TimerToken?
     /// The last entry of the reply that is arriving.
     private var newest: (id: StreamID, data: [UInt8]?)?
-    private var lastCheck: MonotonicTime?
     private var entries = BatchReader()
     private var anchorEntries = StreamEntryDecoder(.range)
     private var pending: PendingBatch?
-    private let readCount: Int
+    /// The reply that is arriving has more than is kept at once: the rest is read again.
+    private var isCut = false
     lazy var assembler = EventAssembler(loop: loop)
-    /// The commands that are under way end with a look at the anchor, or at how the stream stands.
-    private var isChecked = false
     /// Nothing is asked for, since another loop is too far behind.
     private var isHeldUp = false
     /// Loops that want to know whether the stream still is the one that was read.
@@ -78,11 +75,8 @@ final class StreamReader: RedisLinkUser {
     /// Bytes of a batch, about: large enough that a burst costs one write for each connection, small enough that the log
     /// lets go of old events bit by bit.
     static let batchBytes = 256 * 1024
-    /// So many bytes wait at the most until it is sure that they are of the same stream. Only a reply of very large events
-    /// has more.
+    /// So many bytes of a reply are kept, about, until it is sure that they are of the same stream.
     private static let maximumWithheld = 8 * 1024 * 1024
-    /// An anchor of more bytes than this is not asked for with each read, but once a second.
-    private static let longAnchor = 4096
     /// A blocking read that is silent for longer than its block time by this is dead.
     static let silenceAllowance: Int64 = 2000
     /// How long one read waits at the most, so that another stream is noticed even where it brings nothing new.
@@ -93,7 +87,7 @@ final class StreamReader: RedisLinkUser {
         feed = LogFeed(loop: loop, peers: peers)
         let settings = loop.context.settings
         block = min(settings.redisStreamReadBlockMs, Self.maximumBlock)
-        readCount = settings.redisStreamReadCount
+        count = ReadCount(most: settings.redisStreamReadCount, limit: Self.maximumWithheld)
         let stream = loop.context.globalStream
         read = .xread(count: settings.redisStreamReadCount, blockMilliseconds: block, stream: stream)
         look = .xrange(stream: stream)
@@ -108,7 +102,7 @@ final class StreamReader: RedisLinkUser {
 
     func linkIsReady() {
         switch phase {
-        case .pinning, .filling, .closing:
+        case .pinning, .filling:
             phase = .pinning
             askStanding()
         case .following:
@@ -127,7 +121,6 @@ final class StreamReader: RedisLinkUser {
         handOn()
         discard()
         entries.reset()
-        lastCheck = nil
         isAnnounced = false
         feed.broadcast(.redis(connected: false))
     }
@@ -138,7 +131,6 @@ final class StreamReader: RedisLinkUser {
                 switch phase {
                 case .pinning: receivePin()
                 case .filling(let fill): receivePage(fill)
-                case .closing(let fill): receiveClosing(fill)
                 case .following(let reading): receive(reading)
                 }
             if isDone { return }
@@ -175,8 +167,6 @@ final class StreamReader: RedisLinkUser {
         // Nothing is under way then: Redis may be silent.
         guard !isHeldUp else { return link.expectNothing() }
         let anchor = continuity.anchor
-        let isLookedFor = anchor.map { isCheckDue($0) } ?? false
-        isChecked = anchor == nil || isLookedFor
         unsure = continuity
         doubtingBefore += doubting
         doubting = []
@@ -185,16 +175,11 @@ final class StreamReader: RedisLinkUser {
         link.send(silence: Int64(block) + Self.silenceAllowance) { output in
             read.append(continuity.lastID, to: &output)
             if let anchor {
-                if isLookedFor { look.append(anchor.id, to: &output) }
+                look.append(anchor.id, to: &output)
             } else {
                 for question in StandingReader.questions(loop.context.globalStream) { output += question.bytes }
             }
         }
-    }
-
-    private func isCheckDue(_ anchor: StreamContinuity.Anchor) -> Bool {
-        guard anchor.data?.count ?? 0 > Self.longAnchor, let lastCheck else { return true }
-        return loop.now.milliseconds(since: lastCheck) >= Int64(Self.maximumBlock)
     }
 
     private func receive(_ reading: Reading) -> Bool {
@@ -209,9 +194,14 @@ final class StreamReader: RedisLinkUser {
 
     private func receiveEvents() -> Bool {
         while true {
-            let batch = pending ?? PendingBatch(capacity: 0)
-            pending = batch
-            let stop = batch.append(link.replies, by: &entries, limit: Self.batchBytes)
+            let stop: BatchReader.Stop
+            if isCut {
+                stop = entries.passOver(link.replies)
+            } else {
+                let batch = pending ?? PendingBatch(capacity: 0)
+                pending = batch
+                stop = batch.append(link.replies, by: &entries, limit: Self.batchBytes)
+            }
             if let stretch = entries.takeStretch() {
                 unsure.read(stretch.count, first: stretch.first, last: stretch.last)
             }
@@ -220,10 +210,7 @@ final class StreamReader: RedisLinkUser {
                 return true
             case .full:
                 closeBatch()
-                if withheldBytes >= Self.maximumWithheld {
-                    commit()
-                    handOn()
-                }
+                isCut = withheldBytes >= Self.maximumWithheld
             case .skipped(let id, let reason):
                 assembler.skip(id, reason)
             case .end:
@@ -252,9 +239,7 @@ final class StreamReader: RedisLinkUser {
     }
 
     private func goOnToCheck() {
-        if !isChecked {
-            wasVerified()
-        } else if continuity.anchor != nil {
+        if continuity.anchor != nil {
             anchorEntries = StreamEntryDecoder(.range)
             phase = .following(.anchor(isThere: false))
         } else {
@@ -286,14 +271,12 @@ final class StreamReader: RedisLinkUser {
     }
 
     private func receiveStanding() -> Bool {
-        guard let (info, time) = nextStanding() else { return true }
-        // What was read is in the counts, and was not held to anything yet.
-        let verdict = unsure.judge(info, serverMilliseconds: time)
-        guard verdict == .continues else {
+        guard let (info, _) = nextStanding() else { return true }
+        guard continuity.hasAllBehind(info) else {
             examine()
             return false
         }
-        unsure.accept(verdict, info)
+        unsure.accept(.continues, info)
         wasVerified()
         return false
     }
@@ -302,14 +285,13 @@ final class StreamReader: RedisLinkUser {
     func confirmContinuity(to loop: Mailbox<LoopMessage>) { doubting.append(loop) }
 
     private func wasVerified() {
-        if isChecked {
-            lastCheck = loop.now
-            for loop in doubtingBefore { loop.post(.continuityConfirmed) }
-            doubtingBefore = []
-        }
+        for loop in doubtingBefore { loop.post(.continuityConfirmed) }
+        doubtingBefore = []
         link.answered()
         announce()
-        let isFull = unsure.readCount - continuity.readCount >= readCount
+        let taken = unsure.readCount - continuity.readCount
+        let isFull = isCut || taken >= count.now
+        adaptCount(to: taken)
         commit()
         guard isFull else {
             handOn()
@@ -319,6 +301,14 @@ final class StreamReader: RedisLinkUser {
         readOn()
         guard burst.goesOn(bytes: verified.reduce(0) { $0 + $1.byteCount }, now: .now()) else { return handOn() }
         waitForMore()
+    }
+
+    private func adaptCount(to taken: Int) {
+        let before = count.now
+        if isCut { count.replyWasCut(kept: taken) } else { count.replyHad(bytes: withheldBytes) }
+        isCut = false
+        guard count.now != before else { return }
+        read = .xread(count: count.now, blockMilliseconds: block, stream: loop.context.globalStream)
     }
 
     private func waitForMore() {
@@ -366,6 +356,7 @@ final class StreamReader: RedisLinkUser {
         withheld = []
         withheldBytes = 0
         newest = nil
+        isCut = false
         unsure = continuity
     }
 }

@@ -5,7 +5,7 @@ import RedisStreams
 ///
 /// What was read is told by the trail, and where the log reaches back further than that, by the log.
 final class StreamSearch {
-    private static let pageCount = 64
+    private static let pageLimit = 64
 
     enum Outcome {
         case needMore
@@ -14,6 +14,8 @@ final class StreamSearch {
         case failed(String)
         /// Another page has to be read: ``question(_:)``.
         case goOn
+        /// Nothing is left where there were entries: it was trimmed meanwhile.
+        case emptied
         case ended(StreamContinuity.Verdict)
     }
 
@@ -23,11 +25,17 @@ final class StreamSearch {
     private let knownCount: Int
     private var next: StreamID
     private var decoder = StreamEntryDecoder(.range)
-    private var common: StreamID?
+    private var common: StreamContinuity.Anchor?
+    /// The newest entry that was seen at or below ``floor``.
+    private var below: StreamContinuity.Anchor?
     /// No event of the stream lies between the common one and the end of what was read.
     private var isNewest = true
-    private var found = 0
-    private var oldest = StreamID.max
+    private var pageCount = 0
+    /// Of all that was seen.
+    private var oldest: StreamID?
+
+    /// An entry at or below the place where reading goes on, if one was seen.
+    var found: StreamContinuity.Anchor? { common ?? below }
 
     /// - Parameters:
     ///   - info: how the stream stands that differs.
@@ -41,7 +49,7 @@ final class StreamSearch {
 
     /// What is to be asked next.
     func question(_ stream: [UInt8]) -> Command {
-        .xrevrange(stream: stream, from: next, to: .zero, count: Self.pageCount)
+        .xrevrange(stream: stream, from: next, to: .zero, count: Self.pageLimit)
     }
 
     /// Takes what has arrived of a page.
@@ -51,19 +59,20 @@ final class StreamSearch {
             case .needMore:
                 return .needMore
             case .entry(let id, let data):
-                found += 1
+                pageCount += 1
                 oldest = id
+                if below == nil, id <= floor { below = .init(id: id, data: data.map { [UInt8]($0) }) }
                 if common == nil, let data { compare(id, data, trail, log) }
             case .end, .empty:
-                let isLast = found < Self.pageCount || oldest == .zero
-                found = 0
-                decoder = StreamEntryDecoder(.range)
-                if common != nil || isLast || oldest <= floor {
+                guard let oldest else { return .emptied }
+                if common != nil || pageCount < Self.pageLimit || oldest <= floor || oldest == .zero {
                     return .ended(
                         continuity.judge(
-                            info, common: common, isNewest: isNewest, known: floor, knownCount: UInt64(knownCount)))
+                            info, common: common?.id, isNewest: isNewest, known: floor, knownCount: UInt64(knownCount)))
                 }
                 next = oldest.predecessor
+                pageCount = 0
+                decoder = StreamEntryDecoder(.range)
                 return .goOn
             case .error(let text):
                 return .refused(ServerError(text))
@@ -76,7 +85,11 @@ final class StreamSearch {
     private func compare(_ id: StreamID, _ data: UnsafeRawBufferPointer, _ trail: ReadTrail, _ log: EventLog) {
         switch EventJSON.scan(data) {
         case .event, .eventEscaped:
-            if trail.has(id, data) || id <= trail.floor && log.has(id, data) { common = id } else { isNewest = false }
+            if trail.has(id, data) || id <= trail.floor && log.has(id, data) {
+                common = .init(id: id, data: [UInt8](data))
+            } else {
+                isNewest = false
+            }
         // What is no event is nobody's loss.
         case .malformed: break
         }

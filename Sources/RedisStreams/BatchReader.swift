@@ -32,7 +32,7 @@ public struct BatchReader: ~Copyable {
 
     private var decoder = StreamEntryDecoder(.xread)
     private var stretch: Stretch?
-    /// The last entry of the last reply: until ``takeNewest()``.
+    /// The last entry of the reply, or of the batch that has reached its limit: until ``takeNewest()``.
     private var newest: (id: StreamID, data: [UInt8]?)?
 
     public init() {}
@@ -43,7 +43,7 @@ public struct BatchReader: ~Copyable {
         return stretch
     }
 
-    /// The reply's last entry, once that was read; its data are nil if it has none.
+    /// The reply's last entry, once that was read, or the last before what was passed over; its data are nil if it has none.
     public mutating func takeNewest() -> (id: StreamID, data: [UInt8]?)? {
         defer { newest = nil }
         return newest
@@ -71,6 +71,29 @@ public struct BatchReader: ~Copyable {
         return stop
     }
 
+    /// Passes over what is there of the rest of a reply: none of it counts as read.
+    public mutating func passOver(_ reader: ReplyReader) -> Stop {
+        let bytes = reader.beginInPlace()
+        var taken = 0
+        let stop = passOver(bytes, &taken)
+        reader.drop(taken)
+        if case .protocolError(let text) = stop { reader.fail(text) } else if case .end = stop { reader.trim() }
+        return stop
+    }
+
+    private mutating func passOver(_ bytes: UnsafeRawBufferPointer?, _ taken: inout Int) -> Stop {
+        while true {
+            switch decoder.next(bytes, &taken) {
+            case .needMore: return .needMore
+            case .entry: continue
+            case .end: return .end
+            case .empty: return .empty
+            case .error(let text): return .error(text)
+            case .protocolError(let text): return .protocolError(text)
+            }
+        }
+    }
+
     private mutating func read(
         _ bytes: UnsafeRawBufferPointer?, _ taken: inout Int, into batch: inout BatchBuilder, limit: Int
     ) -> Stop {
@@ -84,6 +107,7 @@ public struct BatchReader: ~Copyable {
                 if let malformation = append(id, data, to: &batch, limit: limit) {
                     return .skipped(id, malformation.description)
                 }
+                if batch.byteCount >= limit { newest = (id, [UInt8](data)) }
             case .end: return .end
             case .empty: return .empty
             case .error(let text): return .error(text)

@@ -8,11 +8,16 @@ import Glibc
 /// bytes, the stream is the same, and, since streams are trimmed from their beginning, all behind it is there too. Only
 /// when it is not, `XINFO STREAM` is asked, and judged here. Sans-I/O.
 public struct StreamContinuity: Sendable {
-    /// An entry that was read.
+    /// An entry that was read; or where reading begins anew, the first that is to be read.
     public struct Anchor: Equatable, Sendable {
         public let id: StreamID
         /// Nil: it has no field "data".
         public let data: [UInt8]?
+
+        public init(id: StreamID, data: [UInt8]?) {
+            self.id = id
+            self.data = data
+        }
 
         /// Whether an entry with its ID has the same bytes, or none either.
         public func holds(_ other: UnsafeRawBufferPointer?) -> Bool {
@@ -46,12 +51,13 @@ public struct StreamContinuity: Sendable {
     public private(set) var lastID: StreamID
     /// Entries read.
     public private(set) var readCount = 0
+    /// Nil if the stream had no entry: then nothing that comes is behind another.
     public private(set) var anchor: Anchor?
     /// Entries ever added up to ``lastID``; nil when that is not known (before Redis 7 it never is).
     private var added: UInt64?
     /// The stream's first entry when it was looked at last: a stream that still begins with it is the same.
     private var firstID: StreamID?
-    /// Nothing was read since the last hole or replacement: what made that one is no reason for another.
+    /// Nothing was read since the last hole or replacement.
     private var isFresh = false
     /// There was no stream when it was looked for last.
     private var isMissing: Bool
@@ -62,9 +68,7 @@ public struct StreamContinuity: Sendable {
         added = info.map { $0.entriesAdded } ?? 0
         isMissing = info == nil
         firstID = info?.firstEntryID
-        if let info, info.lastEntryID == info.lastGeneratedID {
-            anchor = Anchor(id: info.lastGeneratedID, data: info.lastEntryData)
-        }
+        anchor = info?.last
     }
 
     /// An entry was read.
@@ -83,6 +87,17 @@ public struct StreamContinuity: Sendable {
     /// The last entry of a reply: what is asked for from now on.
     public mutating func anchor(_ id: StreamID, _ data: [UInt8]?) { anchor = Anchor(id: id, data: data) }
 
+    /// Whether all that came behind this place, which has no anchor, is there still.
+    /// - Parameter info: how the stream stands now, more having been read perhaps; nil if there is none.
+    public func hasAllBehind(_ info: StreamInfo?) -> Bool {
+        guard let info else { return isMissing }
+        if let first = info.firstEntryID, first <= lastID { return false }
+        guard let added, let total = info.entriesAdded else {
+            return info.firstEntryID != nil || info.lastGeneratedID == lastID
+        }
+        return total >= added && total - added == info.length
+    }
+
     /// The anchor was not found as it was; or there is none.
     /// - Parameters:
     ///   - info: nil if there is no stream.
@@ -95,18 +110,17 @@ public struct StreamContinuity: Sendable {
         }
         let isWhole = info.entriesAdded.flatMap { total in added.map { total >= $0 && total - $0 == info.length } }
         if isMissing {
-            return isWhole ?? true ? .continues : .hole(floor: info.firstEntryID?.predecessor ?? info.lastGeneratedID)
+            return isWhole ?? true ? .continues : hole(info)
         }
         if info.lastGeneratedID < lastID { return .differs(from: info.lastGeneratedID) }
-        if let first = info.firstEntryID, first <= lastID {
-            guard anchor == nil else { return .differs(from: lastID) }
-            guard let added, let total = info.entriesAdded else { return .continues }
-            let isAsCounted = info.lastGeneratedID == lastID ? total == added : total > added
-            return isAsCounted ? .continues : .differs(from: lastID)
-        }
+        if let first = info.firstEntryID, first <= lastID { return .differs(from: lastID) }
         // All that was read was removed, and perhaps more.
-        if isWhole ?? (isFresh || info.lastGeneratedID == lastID) { return .continues }
-        return .hole(floor: info.firstEntryID?.predecessor ?? info.lastGeneratedID)
+        return isWhole ?? (info.lastGeneratedID == lastID) ? .continues : hole(info)
+    }
+
+    /// What is left is read, from its first entry on; unless entries go faster than they can be read: then what comes from now on.
+    private func hole(_ info: StreamInfo) -> Verdict {
+        .hole(floor: isFresh ? info.lastGeneratedID : info.firstEntryID?.predecessor ?? info.lastGeneratedID)
     }
 
     /// The verdict on a stream that differs, when the last entry that it has in common with what was read was looked for.
@@ -142,29 +156,41 @@ public struct StreamContinuity: Sendable {
     }
 
     /// Goes by a verdict.
-    /// - Parameter isAfterSearch: it came of looking for the last common entry: the counts so far are another stream's.
-    public mutating func accept(_ verdict: Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false) {
-        anchor = nil
+    /// - Parameters:
+    ///   - isAfterSearch: it came of looking for the last common entry: the counts so far are another stream's.
+    ///   - found: an entry at or below that place, if one was seen.
+    public mutating func accept(
+        _ verdict: Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false, found: Anchor? = nil
+    ) {
         firstID = info?.firstEntryID
         switch verdict {
         case .continues:
             if isAfterSearch { added = nil }
-            guard let info, info.lastGeneratedID == lastID else { break }
-            added = info.entriesAdded
-            if info.lastEntryID == lastID { anchor = Anchor(id: lastID, data: info.lastEntryData) }
+            if info?.lastGeneratedID == lastID { added = info?.entriesAdded }
+            // If nothing of it was read, nothing of it was removed.
+            anchor = found ?? (info?.lastGeneratedID == lastID ? info?.last : info?.first)
+            isMissing = info == nil
         case .hole(let floor):
             lastID = max(lastID, floor)
             isMissing = false
             isFresh = true
-            added = info.flatMap { info in info.entriesAdded.map { $0 - min($0, info.length) } }
+            let isAtEnd = info?.lastGeneratedID == lastID
+            anchor = isAtEnd ? info?.last : info?.first
+            added = info.flatMap { info in info.entriesAdded.map { isAtEnd ? $0 : $0 - min($0, info.length) } }
         case .replaced(let common, _):
             let isWholeNew = info?.firstEntryID.map { common < $0 } ?? true
             lastID = isWholeNew ? .zero : common
             added = isWholeNew ? info.map { info in info.entriesAdded.map { $0 - min($0, info.length) } } ?? 0 : nil
+            anchor = isWholeNew ? info?.first : found ?? info?.first
             isMissing = info == nil
             isFresh = true
         case .differs:
             break
         }
     }
+}
+
+extension StreamInfo {
+    fileprivate var first: StreamContinuity.Anchor? { firstEntryID.map { .init(id: $0, data: firstEntryData) } }
+    fileprivate var last: StreamContinuity.Anchor? { lastEntryID.map { .init(id: $0, data: lastEntryData) } }
 }

@@ -7,6 +7,8 @@ public struct StreamInfo: Equatable, Sendable {
     /// The highest ID that was ever given out.
     public var lastGeneratedID: StreamID
     public var firstEntryID: StreamID?
+    /// The field `data` of the first entry.
+    public var firstEntryData: [UInt8]?
     public var lastEntryID: StreamID?
     /// The field `data` of the last entry.
     public var lastEntryData: [UInt8]?
@@ -36,11 +38,12 @@ public struct StreamInfo: Equatable, Sendable {
             guard let length = values["length"]?.unsigned,
                 let lastID = values["last-generated-id"]?.streamID
             else { return .failed(ServerError("XINFO STREAM was answered without length or last-generated-id")) }
+            let firstEntry = values["first-entry"]?.entry
             let lastEntry = values["last-entry"]?.entry
             return .info(
                 StreamInfo(
-                    length: length, lastGeneratedID: lastID, firstEntryID: values["first-entry"]?.entry?.id,
-                    lastEntryID: lastEntry?.id, lastEntryData: lastEntry?.data,
+                    length: length, lastGeneratedID: lastID, firstEntryID: firstEntry?.id,
+                    firstEntryData: firstEntry?.data, lastEntryID: lastEntry?.id, lastEntryData: lastEntry?.data,
                     entriesAdded: values["entries-added"]?.unsigned,
                     maxDeletedEntryID: values["max-deleted-entry-id"]?.streamID.flatMap { $0 == .zero ? nil : $0 }))
         case .status, .integer, .string, .null:

@@ -33,12 +33,12 @@ import Testing
         #expect(Self.read().anchor == .init(id: Self.id(30), data: Array("e30".utf8)))
         #expect(Self.read().lastID == Self.id(30))
         #expect(StreamContinuity(nil).anchor == nil && StreamContinuity(nil).lastID == .zero)
-        // Its last entry was deleted: what is there is not the last that was given an ID.
+        // Its last entry was deleted: the one before it was read, too.
         let deleted = StreamContinuity(
             StreamInfo(
                 length: 1, lastGeneratedID: Self.id(20), firstEntryID: Self.id(10), lastEntryID: Self.id(10),
                 lastEntryData: [1], entriesAdded: 2, maxDeletedEntryID: Self.id(20)))
-        #expect(deleted.anchor == nil)
+        #expect(deleted.anchor == .init(id: Self.id(10), data: [1]) && deleted.lastID == Self.id(20))
     }
 
     @Test("an entry without data is an anchor too: what has data, or other bytes, is another one")
@@ -145,38 +145,76 @@ import Testing
                 == .hole(floor: Self.id(70)))
     }
 
-    @Test("before Redis 7 a hole is found once, and a stream that took another's place is taken once")
-    func withoutCounts() {
-        for info in [
-            Self.info(length: 2, last: 60, first: 50, added: nil),
-            Self.info(length: 0, last: 60, first: nil, added: nil),
-        ] {
-            var continuity = Self.read(added: nil)
+    @Test(
+        "behind a hole reading begins at the first entry, which is the anchor; if that goes before it was read, at the end"
+    )
+    func trimmedFasterThanRead() {
+        for added: UInt64? in [10, nil] {
+            var continuity = Self.read(added: added.map { _ in 1 })
+            let info = Self.info(length: 2, last: 60, first: 50, added: added)
             let verdict = continuity.judge(info, serverMilliseconds: 1000)
-            guard case .hole = verdict else {
-                Issue.record("\(verdict)")
-                continue
-            }
+            #expect(verdict == .hole(floor: Self.id(50).predecessor))
             continuity.accept(verdict, info)
-            #expect(continuity.judge(info, serverMilliseconds: 1000) == .continues)
+            #expect(continuity.anchor?.id == Self.id(50) && continuity.lastID == Self.id(50).predecessor)
+
+            let later = Self.info(length: 2, last: 80, first: 70, added: added.map { $0 + 2 }, data: "last")
+            let again = continuity.judge(later, serverMilliseconds: 1000)
+            #expect(again == .hole(floor: Self.id(80)))
+            continuity.accept(again, later)
+            #expect(continuity.anchor == .init(id: Self.id(80), data: Array("last".utf8)))
+            // All that was read, which is nothing, was removed: nothing is missing.
+            let emptied = Self.info(length: 0, last: 80, first: nil, added: added.map { $0 + 2 })
+            #expect(continuity.judge(emptied, serverMilliseconds: 1000) == .continues)
+
+            var reading = continuity
+            reading.read(Self.id(90))
+            #expect(
+                reading.judge(
+                    Self.info(length: 1, last: 120, first: 110, added: added.map { $0 + 5 }), serverMilliseconds: 1000)
+                    == .hole(floor: Self.id(110).predecessor))
         }
-        var gone = Self.read(added: nil)
-        gone.accept(gone.judge(nil, serverMilliseconds: 1000), nil)
-        let anew = Self.info(length: 2, last: 1010, first: 1005, added: nil)
-        #expect(gone.judge(anew, serverMilliseconds: 1010) == .continues)
     }
 
-    @Test("with no anchor the counts tell whether all that was added was read")
-    func countsWithoutAnchor() {
-        var continuity = StreamContinuity(nil)
-        continuity.read(Self.id(10))
-        continuity.read(Self.id(20))
-        let same = Self.info(length: 2, last: 20, first: 10, added: 2)
-        #expect(continuity.judge(same, serverMilliseconds: 1000) == .continues)
-        #expect(
-            continuity.judge(Self.info(length: 3, last: 30, first: 10, added: 3), serverMilliseconds: 1) == .continues)
-        let another = Self.info(length: 3, last: 20, first: 5, added: 3)
-        #expect(continuity.judge(another, serverMilliseconds: 1000) == .differs(from: Self.id(20)))
+    @Test("a stream that took another's place is taken once, also before Redis 7", arguments: [2, nil])
+    func replacedOnce(added: UInt64?) {
+        var gone = Self.read(added: added.map { _ in 1 })
+        gone.accept(gone.judge(nil, serverMilliseconds: 1000), nil)
+        #expect(gone.anchor == nil)
+        let anew = Self.info(length: 2, last: 1010, first: 1005, added: added)
+        #expect(gone.judge(anew, serverMilliseconds: 1010) == .continues)
+        #expect(gone.hasAllBehind(anew))
+        gone.accept(.continues, anew)
+        #expect(gone.anchor?.id == Self.id(1005) && gone.lastID == .zero)
+    }
+
+    @Test("where there was no entry, what was removed behind it is told by the counts, and by IDs below it")
+    func withoutAnchor() {
+        func emptied(_ added: UInt64?) -> StreamContinuity {
+            var continuity = Self.read(added: added)
+            let info = Self.info(length: 0, last: 30, first: nil, added: added.map { $0 + 2 })
+            continuity.accept(continuity.judge(info, serverMilliseconds: 1000), info)
+            return continuity
+        }
+        #expect(emptied(1).anchor == nil && emptied(1).lastID == Self.id(30))
+        let infos: [(info: StreamInfo?, isThere: Bool, isThereWithoutCounts: Bool)] = [
+            (Self.info(length: 0, last: 30, first: nil, added: 3), true, true),
+            (Self.info(length: 2, last: 50, first: 40, added: 5), true, true),
+            // However many were read of them.
+            (Self.info(length: 1, last: 50, first: 50, added: 5), false, true),
+            (Self.info(length: 0, last: 50, first: nil, added: 5), false, false),
+            // As many as there should be, but it begins below.
+            (Self.info(length: 4, last: 50, first: 20, added: 7), false, false),
+            (nil, false, false),
+        ]
+        for (info, isThere, isThereWithoutCounts) in infos {
+            #expect(emptied(1).hasAllBehind(info) == isThere)
+            var old = info
+            old?.entriesAdded = nil
+            #expect(emptied(nil).hasAllBehind(old) == isThereWithoutCounts)
+        }
+        #expect(StreamContinuity(nil).hasAllBehind(nil))
+        #expect(StreamContinuity(nil).hasAllBehind(Self.info(length: 2, last: 20, first: 10, added: 2)))
+        #expect(!StreamContinuity(nil).hasAllBehind(Self.info(length: 1, last: 20, first: 20, added: 2)))
     }
 
     @Test("the search decides from where a stream that differs is read")
@@ -232,10 +270,12 @@ import Testing
         let another = Self.info(length: 2, last: 6, first: 5, added: 2)
         let floor = Self.id(5).predecessor
         continuity.accept(.replaced(common: floor, floor: floor), another)
-        #expect(continuity.lastID == .zero && continuity.anchor == nil)
+        #expect(continuity.lastID == .zero && continuity.anchor?.id == Self.id(5))
         var shortened = Self.read()
+        let found = StreamContinuity.Anchor(id: Self.id(20), data: [1])
         shortened.accept(
-            .replaced(common: Self.id(20), floor: Self.id(20)), Self.info(length: 3, last: 25, first: 10, added: 3))
-        #expect(shortened.lastID == Self.id(20))
+            .replaced(common: Self.id(20), floor: Self.id(20)), Self.info(length: 3, last: 25, first: 10, added: 3),
+            isAfterSearch: true, found: found)
+        #expect(shortened.lastID == Self.id(20) && shortened.anchor == found)
     }
 }

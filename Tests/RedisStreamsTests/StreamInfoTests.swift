@@ -42,6 +42,7 @@ struct StreamInfoTests {
             StreamInfo(
                 length: 2, lastGeneratedID: StreamID(milliseconds: 1_700_000_000_005, sequence: 3),
                 firstEntryID: StreamID(milliseconds: 1_700_000_000_004, sequence: 0),
+                firstEntryData: Array("four".utf8),
                 lastEntryID: StreamID(milliseconds: 1_700_000_000_005, sequence: 3), lastEntryData: Array("five".utf8),
                 entriesAdded: 5)
         ),
@@ -49,7 +50,7 @@ struct StreamInfoTests {
             redis62,
             StreamInfo(
                 length: 1, lastGeneratedID: StreamID(milliseconds: 9, sequence: 1),
-                firstEntryID: StreamID(milliseconds: 8, sequence: 0),
+                firstEntryID: StreamID(milliseconds: 8, sequence: 0), firstEntryData: Array("x".utf8),
                 lastEntryID: StreamID(milliseconds: 8, sequence: 0), lastEntryData: Array("x".utf8), entriesAdded: nil)
         ),
         (
