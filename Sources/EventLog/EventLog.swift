@@ -3,7 +3,8 @@ internal import DequeModule
 /// The last events of the global stream, in memory: a bounded ring of batches, with an index by channel.
 ///
 /// Usually one stretch of the stream without a gap. After a ``Break`` there are two: what was read before it is still
-/// given to those who have not had it, what IDs mean is told by the stretch behind it.
+/// given to those who have not had it, what IDs mean is told by the stretch behind it. Stretches with nothing but holes between
+/// them, where entries were removed unread, stay for what they tell.
 ///
 /// A value confined to one thread; every loop has its own view, the batches in it are shared. All views of a process
 /// are given the same batches in the same order, so an event has the same number in each.
