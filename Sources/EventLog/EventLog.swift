@@ -192,7 +192,8 @@ public struct EventLog: Sendable {
             guard let number = number(atOrBefore: id, in: range), let (batch, index) = locate(number),
                 batch.entries[index].id == id, batch.belongs(index, to: channel)
             else { continue }
-            return .event(number)
+            // From before another break nobody can go on to here by the log alone.
+            return number > lastBreak?.before?.number ?? 0 ? .event(number) : .unknown
         }
         return .unknown
     }
