@@ -2,7 +2,7 @@
 /// another stream has taken its place (it was deleted, or another primary took over).
 ///
 /// It takes a number like an event. A cursor before it is given what the log holds up to there, and then goes on from
-/// ``resume`` by the rules for a place that is known: what the log behind the break does not reach is looked for in Redis.
+/// ``common`` by the rules for a place that is known: what the log behind the break does not reach is looked for in Redis.
 public struct Break: Equatable, Sendable {
     public let number: EventNumber
     /// IDs up to this one mean behind the break what they meant before it.
@@ -14,21 +14,26 @@ public struct Break: Equatable, Sendable {
     public let renewsIDs: Bool
     /// How far the stream had been read.
     let readThrough: StreamID
+    /// Below this ID the last stream that took another's place is not known: that one's channels' streams may have gone with it.
+    let replacedBelow: StreamID?
     /// The least ``common`` of all breaks before this one, and the number of the last of those.
     let before: (common: StreamID, number: EventNumber)?
 
     /// - Parameters:
     ///   - lastID: how far the stream had been read.
+    ///   - isHole: entries were removed, and nothing else.
     ///   - previous: the break before.
     ///   - index: the reader's, of which it takes the next number.
     public init(
-        common: StreamID, floor: StreamID, lastID: StreamID, after previous: Break?, index: inout BucketIndex
+        common: StreamID, floor: StreamID, lastID: StreamID, isHole: Bool, after previous: Break?,
+        index: inout BucketIndex
     ) {
         number = index.skip()
         renewsIDs = common < lastID
         readThrough = lastID
         self.common = common
         self.floor = max(floor, common)
+        replacedBelow = isHole ? previous?.replacedBelow : max(floor, common)
         before = previous.map { (min($0.common, $0.before?.common ?? .max), $0.number) }
     }
 

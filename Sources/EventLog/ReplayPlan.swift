@@ -80,7 +80,7 @@ extension ReplayRound {
         let isTrimmed = channelFacts.trimmed && resume.id < channelFacts.first ?? channelFacts.lastGenerated
         let mayBe =
             isTrimmed || channelFacts.hasLost(behind: resume.id)
-            || isBeforeBreak && channelFacts.first.map { resume.id < $0 } ?? false
+            || isBeforeReplacement && channelFacts.first.map { resume.id < $0 } ?? false
         guard mayBe else { return nil }
         let isGone = channelFacts.lastGenerated == .zero
         return ReplayPlan.Gap(
@@ -115,7 +115,8 @@ extension ReplayRound {
         let reading = read(events)
         if let common, isOfStreamBefore(events, reading) {
             var exceptions = exceptionsBefore
-            exceptions.hadOfStreamBefore(through: resume.id)
+            let now = StreamID(milliseconds: globalFacts.serverMilliseconds, sequence: 0).endShifted(by: skew)
+            exceptions.hadOfStreamBefore(through: min(resume.id, now))
             return ReplayPlan(sends: [], next: .again(.settled(common, frontier: nil), exceptions))
         }
         // What the page holds is of the time around an ID that says nothing.

@@ -75,6 +75,8 @@ public struct ReplayRound: Sendable {
     private let hasAllTwins: Bool
     /// The stream that the log reads is not, or not without a gap, the one that the resume point is a place in.
     let isBeforeBreak: Bool
+    /// Another one than the resume point is a place in has taken its place.
+    let isBeforeReplacement: Bool
     private let hasBroken: Bool
 
     private enum Phase {
@@ -135,6 +137,7 @@ public struct ReplayRound: Sendable {
             limit: keepsAllTwins ? .max : 2 * Self.pageBytes)
         hasAllTwins = keepsAllTwins || snapshot.reduce(0) { $0 + $1.entry.body.count } < 2 * Self.pageBytes
         isBeforeBreak = log.lastBreak.map { resume.id < $0.floor } ?? false
+        isBeforeReplacement = log.lastBreak?.replacedBelow.map { resume.id < $0 } ?? false
         hasBroken = log.lastBreak != nil
     }
 

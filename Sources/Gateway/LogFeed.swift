@@ -53,8 +53,10 @@ final class LogFeed {
     var isAhead: Bool { backlogs.contains { $0.mustBeAwaited() } }
 
     /// The stream does not go on where it was read to.
-    func breakLog(common: StreamID, floor: StreamID) {
-        let next = Break(common: common, floor: floor, lastID: loop.log.lastID, after: lastBreak, index: &index)
+    /// - Parameter isHole: entries were removed from it; if not, another one is in its place.
+    func breakLog(common: StreamID, floor: StreamID, isHole: Bool) {
+        let next = Break(
+            common: common, floor: floor, lastID: loop.log.lastID, isHole: isHole, after: lastBreak, index: &index)
         lastBreak = next
         trail.breakOff(after: common)
         loop.counters.streamBreaks += 1

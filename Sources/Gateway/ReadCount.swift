@@ -17,7 +17,7 @@ struct ReadCount {
     mutating func replyWasCut(kept: Int) { now = max(kept, 1) }
 
     /// A reply was taken whole.
-    mutating func replyHad(bytes: Int) {
-        if bytes < limit / 4 { now = min(now * 2, most) }
+    mutating func replyHad(entries: Int, bytes: Int) {
+        if entries >= now, bytes < limit / 4 { now = min(now * 2, most) }
     }
 }

@@ -6,7 +6,6 @@ import RedisStreams
 extension StreamReader {
     func examine() {
         handOn()
-        discard()
         phase = .following(.examination)
         askStanding()
     }
@@ -15,6 +14,7 @@ extension StreamReader {
         guard let (info, time) = nextStanding() else { return true }
         let verdict = continuity.judge(info, serverMilliseconds: time)
         if case .differs(let from) = verdict, let info {
+            discard()
             search(
                 StreamSearch(info, from: min(from, continuity.lastID), trail: feed.trail, log: loop.log))
         } else {
@@ -53,17 +53,25 @@ extension StreamReader {
         found: StreamContinuity.Anchor? = nil
     ) {
         let before = continuity.lastID
-        continuity.accept(verdict, info, isAfterSearch: isAfterSearch, found: found)
+        var place = continuity
         switch verdict {
         case .continues, .differs:
-            break
-        case .hole(let floor):
-            feed.breakLog(common: loop.log.lastID, floor: floor)
+            place.accept(verdict, info, isAfterSearch: isAfterSearch, found: found)
+            commit(behind: place)
+        case .hole(let end):
+            // What was read of it is what comes next: so reading gets on however fast the stream is trimmed.
+            let floor = beginOfUnsure ?? end
+            place.accept(.hole(floor: floor), info)
+            feed.breakLog(common: loop.log.lastID, floor: floor, isHole: true)
+            commit(behind: place)
             loop.logger.warning(
                 "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",
                 metadata: ["after": "\(before)", "goingOnAfter": "\(floor)"])
         case .replaced(let common, let floor):
-            feed.breakLog(common: common, floor: floor)
+            discard()
+            place.accept(verdict, info, isAfterSearch: isAfterSearch, found: found)
+            commit(behind: place)
+            feed.breakLog(common: common, floor: floor, isHole: false)
             loop.logger.warning(
                 "the global stream is not the one that was read (deleted, flushed, or another primary's); reading on as far back as the two agree",
                 metadata: ["readThrough": "\(before)", "goingOnAfter": "\(continuity.lastID)"])

@@ -13,7 +13,8 @@ extension StreamReader {
         continuity = StreamContinuity(info)
         // What was in a stream that is gone is not known: the log can speak only for what comes from now on, and
         // the clock was read before the stream was looked for.
-        let through = info?.lastGeneratedID ?? StreamID(milliseconds: time, sequence: 0).predecessor
+        let known = info.flatMap { $0.lastGeneratedID == .zero ? nil : $0.lastGeneratedID }
+        let through = known ?? StreamID(milliseconds: time, sequence: 0).predecessor
         let fill = LogFill(
             through: through, capacity: loop.context.settings.historyBytes,
             deadline: loop.now.advanced(byMilliseconds: LogFill.maximumMilliseconds))

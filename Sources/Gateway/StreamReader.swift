@@ -48,6 +48,8 @@ final class StreamReader: RedisLinkUser {
     var continuity = StreamContinuity(nil)
     /// With what was read since then.
     private var unsure = StreamContinuity(nil)
+    /// The first of that.
+    private var firstUnsure: StreamID?
     /// Batches that were read and not handed on: it is not sure yet that nothing is missing before them.
     private var withheld: [PendingBatch] = []
     private var withheldBytes = 0
@@ -203,6 +205,7 @@ final class StreamReader: RedisLinkUser {
                 stop = batch.append(link.replies, by: &entries, limit: Self.batchBytes)
             }
             if let stretch = entries.takeStretch() {
+                firstUnsure = firstUnsure ?? stretch.first
                 unsure.read(stretch.count, first: stretch.first, last: stretch.last)
             }
             switch stop {
@@ -272,7 +275,7 @@ final class StreamReader: RedisLinkUser {
 
     private func receiveStanding() -> Bool {
         guard let (info, _) = nextStanding() else { return true }
-        guard continuity.hasAllBehind(info) else {
+        guard continuity.hasAllBehind(info, isRead: unsure.readCount > continuity.readCount) else {
             examine()
             return false
         }
@@ -305,7 +308,7 @@ final class StreamReader: RedisLinkUser {
 
     private func adaptCount(to taken: Int) {
         let before = count.now
-        if isCut { count.replyWasCut(kept: taken) } else { count.replyHad(bytes: withheldBytes) }
+        if isCut { count.replyWasCut(kept: taken) } else { count.replyHad(entries: taken, bytes: withheldBytes) }
         isCut = false
         guard count.now != before else { return }
         read = .xread(count: count.now, blockMilliseconds: block, stream: loop.context.globalStream)
@@ -328,6 +331,7 @@ final class StreamReader: RedisLinkUser {
         let read = unsure.lastID
         loop.counters.eventsRead += unsure.readCount - continuity.readCount
         continuity = unsure
+        firstUnsure = nil
         if let newest, newest.id == read { continuity.anchor(newest.id, newest.data) }
         newest = nil
         guard !withheld.isEmpty else { return }
@@ -358,5 +362,22 @@ final class StreamReader: RedisLinkUser {
         newest = nil
         isCut = false
         unsure = continuity
+        firstUnsure = nil
+    }
+
+    /// Where what was read and is not sure begins, if anything was read. It is of one reply, and without a gap in itself.
+    var beginOfUnsure: StreamID? { firstUnsure?.predecessor }
+
+    /// It is sure now what lies before what was read.
+    /// - Parameter place: from where that was read on.
+    func commit(behind place: StreamContinuity) {
+        let (count, last) = (unsure.readCount - continuity.readCount, unsure.lastID)
+        let first = firstUnsure
+        continuity = place
+        unsure = place
+        adaptCount(to: count)
+        if let first { unsure.read(count, first: first, last: last) }
+        commit()
+        handOn()
     }
 }

@@ -88,9 +88,11 @@ public struct StreamContinuity: Sendable {
     public mutating func anchor(_ id: StreamID, _ data: [UInt8]?) { anchor = Anchor(id: id, data: data) }
 
     /// Whether all that came behind this place, which has no anchor, is there still.
-    /// - Parameter info: how the stream stands now, more having been read perhaps; nil if there is none.
-    public func hasAllBehind(_ info: StreamInfo?) -> Bool {
-        guard let info else { return isMissing }
+    /// - Parameters:
+    ///   - info: how the stream stands now; nil if there is none.
+    ///   - isRead: entries behind this place were read before.
+    public func hasAllBehind(_ info: StreamInfo?, isRead: Bool) -> Bool {
+        guard let info else { return isMissing && !isRead }
         if let first = info.firstEntryID, first <= lastID { return false }
         guard let added, let total = info.entriesAdded else {
             return info.firstEntryID != nil || info.lastGeneratedID == lastID
@@ -103,22 +105,23 @@ public struct StreamContinuity: Sendable {
     ///   - info: nil if there is no stream.
     ///   - serverMilliseconds: the server's clock, read before.
     public func judge(_ info: StreamInfo?, serverMilliseconds: UInt64) -> Verdict {
-        guard let info else {
-            if isMissing { return .continues }
-            let now = StreamID(milliseconds: serverMilliseconds, sequence: 0).predecessor
-            return .replaced(common: min(lastID, now), floor: now)
-        }
+        let now = StreamID(milliseconds: serverMilliseconds, sequence: 0).predecessor
+        let gone = Verdict.replaced(common: min(lastID, now), floor: now)
+        guard let info else { return isMissing ? .continues : gone }
         let isWhole = info.entriesAdded.flatMap { total in added.map { total >= $0 && total - $0 == info.length } }
         if isMissing {
             return isWhole ?? true ? .continues : hole(info)
         }
-        if info.lastGeneratedID < lastID { return .differs(from: info.lastGeneratedID) }
+        if info.lastGeneratedID < lastID {
+            return info.firstEntryID == nil ? gone : .differs(from: info.lastGeneratedID)
+        }
         if let first = info.firstEntryID, first <= lastID { return .differs(from: lastID) }
         // All that was read was removed, and perhaps more.
         return isWhole ?? (info.lastGeneratedID == lastID) ? .continues : hole(info)
     }
 
-    /// What is left is read, from its first entry on; unless entries go faster than they can be read: then what comes from now on.
+    /// What is left is read, from its first entry on; unless nothing was read since the last time that reading began anew: then
+    /// entries may go faster than they can be asked for, and what comes from now on is read.
     private func hole(_ info: StreamInfo) -> Verdict {
         .hole(floor: isFresh ? info.lastGeneratedID : info.firstEntryID?.predecessor ?? info.lastGeneratedID)
     }
@@ -176,10 +179,14 @@ public struct StreamContinuity: Sendable {
             isFresh = true
             let isAtEnd = info?.lastGeneratedID == lastID
             anchor = isAtEnd ? info?.last : info?.first
+            // Where what was read of it has gone meanwhile, how many came before is not known.
+            let isAtFirst = info?.firstEntryID?.predecessor == lastID
             added = info.flatMap { info in info.entriesAdded.map { isAtEnd ? $0 : $0 - min($0, info.length) } }
+            if !isAtEnd, !isAtFirst { added = nil }
         case .replaced(let common, _):
             let isWholeNew = info?.firstEntryID.map { common < $0 } ?? true
-            lastID = isWholeNew ? .zero : common
+            let begin = info?.firstEntryID == nil ? info?.lastGeneratedID : nil
+            lastID = isWholeNew ? begin ?? .zero : common
             added = isWholeNew ? info.map { info in info.entriesAdded.map { $0 - min($0, info.length) } } ?? 0 : nil
             anchor = isWholeNew ? info?.first : found ?? info?.first
             isMissing = info == nil

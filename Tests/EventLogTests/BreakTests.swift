@@ -26,7 +26,8 @@ import Testing
 
         mutating func breakLog(common: StreamID, floor: StreamID? = nil) {
             let next = Break(
-                common: common, floor: floor ?? common, lastID: log.lastID, after: last, index: &index)
+                common: common, floor: floor ?? common, lastID: log.lastID, isHole: floor != nil, after: last,
+                index: &index)
             last = next
             log.begin(after: next)
         }

@@ -23,7 +23,8 @@ struct ClaimedIDTests {
             redis.add(1, "both", channelID: common, globalID: common)
             append(common, "both", of: ClaimedIDTests.other)
             append(lost, "lost", of: ClaimedIDTests.other)
-            log.begin(after: Break(common: common, floor: common, lastID: lost, after: nil, index: &index))
+            log.begin(
+                after: Break(common: common, floor: common, lastID: lost, isHole: false, after: nil, index: &index))
         }
 
         private mutating func append(_ id: StreamID, _ body: String, of channel: Channel) {

@@ -495,7 +495,8 @@ import Testing
         var index = BucketIndex(historyBytes: .max)
         log.begin(
             after: Break(
-                common: .ms(10_000), floor: StreamID.ms(20_000).predecessor, lastID: .ms(10_000), after: nil,
+                common: .ms(10_000), floor: StreamID.ms(20_000).predecessor, lastID: .ms(10_000), isHole: true,
+                after: nil,
                 index: &index))
         let second = plan(.settled(.ms(10_000), frontier: nil), exceptions)
         // Those two were given by now, though their twins never came.

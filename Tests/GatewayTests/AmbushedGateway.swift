@@ -14,10 +14,12 @@ final class AmbushedGateway {
         private struct State {
             var path = ""
             var armed: (names: ArraySlice<String>, body: Body)?
+            var standing: (name: String, body: Body)?
             var counts: [String: Int] = [:]
 
             mutating func pass(_ name: String) -> (path: String, body: Body?) {
                 counts[name, default: 0] += 1
+                if let standing, standing.name == name { return (path, standing.body) }
                 guard let armed, armed.names.first == name else { return (path, nil) }
                 let rest = armed.names.dropFirst()
                 self.armed = rest.isEmpty ? nil : (rest, armed.body)
@@ -32,6 +34,8 @@ final class AmbushedGateway {
         func arm(_ names: [String], _ body: @escaping Body) {
             state.withLock { $0.armed = (names[...], body) }
         }
+
+        func stand(_ name: String, _ body: @escaping Body) { state.withLock { $0.standing = (name, body) } }
 
         var isArmed: Bool { state.withLock { $0.armed != nil } }
         func count(_ name: String) -> Int { state.withLock { $0.counts[name, default: 0] } }
@@ -66,6 +70,11 @@ final class AmbushedGateway {
     /// passed in this order.
     func before(_ names: String..., body: @escaping @Sendable (RESPConnection) throws -> Void) {
         watch.arm(names, body)
+    }
+
+    /// Before each command of this name.
+    func beforeEach(_ name: String, body: @escaping @Sendable (RESPConnection) throws -> Void) {
+        watch.stand(name, body)
     }
 
     /// Waits until that was done.

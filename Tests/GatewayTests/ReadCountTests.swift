@@ -7,14 +7,16 @@ struct ReadCountTests {
     @Test("what did not fit is asked for in parts that do, until replies are small again")
     func adapts() {
         var count = ReadCount(most: 1000, limit: 8000)
-        count.replyHad(bytes: 10)
+        count.replyHad(entries: 1000, bytes: 10)
         #expect(count.now == 1000)
         count.replyWasCut(kept: 30)
         #expect(count.now == 30)
-        count.replyHad(bytes: 2000)
+        count.replyHad(entries: 30, bytes: 2000)
+        // Few entries say nothing of how large many are.
+        count.replyHad(entries: 29, bytes: 0)
         #expect(count.now == 30)
         for expected in [60, 120, 240, 480, 960, 1000, 1000] {
-            count.replyHad(bytes: 1999)
+            count.replyHad(entries: count.now, bytes: 1999)
             #expect(count.now == expected)
         }
         // One entry is read however large it is.

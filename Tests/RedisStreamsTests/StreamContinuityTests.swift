@@ -89,8 +89,8 @@ import Testing
         Case("its entries begin before", info(length: 2, last: 40, first: 20, added: 4), .differs(from: id(30))),
         Case("it has not come so far", info(length: 2, last: 25, first: 10, added: 2), .differs(from: id(25))),
         Case(
-            "it is empty and has not come so far", info(length: 0, last: 5, first: nil, added: 1), .differs(from: id(5))
-        ),
+            "it is empty and has not come so far", info(length: 0, last: 5, first: nil, added: 1),
+            .replaced(common: id(30), floor: id(1000).predecessor)),
         Case("gone, the clock ahead", nil, .replaced(common: id(30), floor: id(1000).predecessor)),
         Case(
             "written anew with later IDs", info(length: 4, last: 90, first: 60, added: 4),
@@ -182,7 +182,7 @@ import Testing
         #expect(gone.anchor == nil)
         let anew = Self.info(length: 2, last: 1010, first: 1005, added: added)
         #expect(gone.judge(anew, serverMilliseconds: 1010) == .continues)
-        #expect(gone.hasAllBehind(anew))
+        #expect(gone.hasAllBehind(anew, isRead: false))
         gone.accept(.continues, anew)
         #expect(gone.anchor?.id == Self.id(1005) && gone.lastID == .zero)
     }
@@ -207,14 +207,16 @@ import Testing
             (nil, false, false),
         ]
         for (info, isThere, isThereWithoutCounts) in infos {
-            #expect(emptied(1).hasAllBehind(info) == isThere)
+            #expect(emptied(1).hasAllBehind(info, isRead: false) == isThere)
             var old = info
             old?.entriesAdded = nil
-            #expect(emptied(nil).hasAllBehind(old) == isThereWithoutCounts)
+            #expect(emptied(nil).hasAllBehind(old, isRead: false) == isThereWithoutCounts)
         }
-        #expect(StreamContinuity(nil).hasAllBehind(nil))
-        #expect(StreamContinuity(nil).hasAllBehind(Self.info(length: 2, last: 20, first: 10, added: 2)))
-        #expect(!StreamContinuity(nil).hasAllBehind(Self.info(length: 1, last: 20, first: 20, added: 2)))
+        #expect(StreamContinuity(nil).hasAllBehind(nil, isRead: false))
+        // It was there, and is gone again.
+        #expect(!StreamContinuity(nil).hasAllBehind(nil, isRead: true))
+        #expect(StreamContinuity(nil).hasAllBehind(Self.info(length: 2, last: 20, first: 10, added: 2), isRead: false))
+        #expect(!StreamContinuity(nil).hasAllBehind(Self.info(length: 1, last: 20, first: 20, added: 2), isRead: false))
     }
 
     @Test("the search decides from where a stream that differs is read")
