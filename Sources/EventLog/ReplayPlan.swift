@@ -38,9 +38,16 @@ public struct ReplayPlan: Equatable, Sendable {
         }
 
         public var extent: Extent
-        /// The stream says that entries were removed. If not, it is another one than the resume point is a place in, and
-        /// does not know.
-        public var isTrimmed: Bool
+        public enum Cause: Equatable, Sendable {
+            /// The stream says that entries were removed.
+            case trimmed
+            /// It is another one than the resume point is a place in, and does not know.
+            case replaced
+            /// Entries were removed from the global stream alone, as it looks; but a stream that was begun anew may look so.
+            case hole
+        }
+
+        public var cause: Cause
 
         /// Whether something may be missing that was not missing when it was this; nil: when nothing was.
         public func isMore(than before: Extent?) -> Bool {
@@ -78,14 +85,18 @@ extension ReplayRound {
     private var gap: ReplayPlan.Gap? {
         guard resume.id < floor else { return nil }
         let isTrimmed = channelFacts.trimmed && resume.id < channelFacts.first ?? channelFacts.lastGenerated
-        let mayBe =
-            isTrimmed || channelFacts.hasLost(behind: resume.id)
-            || isBeforeReplacement && channelFacts.first.map { resume.id < $0 } ?? false
-        guard mayBe else { return nil }
+        let isBeforeFirst = channelFacts.first.map { resume.id < $0 } ?? false
+        let cause: ReplayPlan.Gap.Cause
+        switch true {
+        case isTrimmed: cause = .trimmed
+        case channelFacts.hasLost(behind: resume.id), isBeforeReplacement && isBeforeFirst: cause = .replaced
+        case isBeforeBreak && isBeforeFirst: cause = .hole
+        default: return nil
+        }
         let isGone = channelFacts.lastGenerated == .zero
         return ReplayPlan.Gap(
             extent: isGone ? .wholeStream : .before(channelFacts.first ?? channelFacts.lastGenerated.successor),
-            isTrimmed: isTrimmed)
+            cause: cause)
     }
 
     /// How the resume point is to be read, in the light of what the streams hold.

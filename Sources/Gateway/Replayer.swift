@@ -136,11 +136,8 @@ final class Replayer: RedisLinkUser {
         guard !subscriber.hasLeft else { return }
         settleClaim(of: round, by: plan)
         if let gap = plan.gap, gap.isMore(than: subscriber.knownGap), subscriber.mindsGaps {
-            // Who is connected is never skipped an event in silence. That there may be one, because another stream has
-            // taken the place of the one it was up to date with, is told to those who want to know.
-            guard !subscriber.hasFallenBehind, !(subscriber.isCrossingBreak && gap.isTrimmed) else {
-                return subscriber.connection.end(.slow)
-            }
+            // Who is connected is never skipped an event in silence.
+            guard !subscriber.mustEnd(by: gap) else { return subscriber.connection.end(.slow) }
             subscriber.knownGap = gap.extent
             loop.counters.gaps += 1
             loop.tellGap(subscriber)

@@ -62,7 +62,9 @@ extension StreamReader {
             // What was read of it is what comes next: so reading gets on however fast the stream is trimmed.
             let floor = beginOfUnsure ?? end
             place.accept(.hole(floor: floor), info)
-            feed.breakLog(common: loop.log.lastID, floor: floor, isHole: true)
+            // One from which nothing was removed was begun anew.
+            let isHole = info.map { ($0.entriesAdded ?? 0) > $0.length } ?? false
+            feed.breakLog(common: loop.log.lastID, floor: floor, isHole: isHole)
             commit(behind: place)
             loop.logger.warning(
                 "entries were removed from the global stream before they were read; what their channels' streams hold of them is sent from there",

@@ -163,6 +163,16 @@ extension Subscriber {
     /// Whether it misses anything by a gap: a poll that brings no ID asks for what there is.
     var mindsGaps: Bool { poll?.after != .zero }
 
+    /// Whether it is told of the gap by being closed. One that there may be because another stream has taken the place of the one
+    /// it was up to date with is told to those who want to know.
+    func mustEnd(by gap: ReplayPlan.Gap) -> Bool {
+        switch gap.cause {
+        case .trimmed: hasFallenBehind || isCrossingBreak
+        case .replaced: hasFallenBehind
+        case .hole: false
+        }
+    }
+
     /// The ID that it brought, where that is none that is known.
     var claim: Claim? {
         get { particulars?.claim }

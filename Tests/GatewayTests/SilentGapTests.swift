@@ -112,4 +112,35 @@ struct SilentGapTests {
         #expect(numbers == Array(0..<numbers.count) && numbers.count < 295 && closeCode == 1013)
         #expect(try gateway.figures().figures.closedAsSlow == 1)
     }
+
+    @Test(
+        "who has nothing to miss is not closed, and has its first event, whatever goes unread",
+        arguments: [false, true])
+    func idle(isOld: Bool) throws {
+        let setting = try AmbushedGateway { $0.historyBytes = 1024 }
+        let clients = try (0..<5).map {
+            try setting.gateway.connect("idle\($0)", lastID: isOld ? past(-100_000) : nil)
+        }
+        try ClaimedIDTests.settle(setting.gateway)
+        func others(_ count: Int, from place: Int) -> [[String]] {
+            (0..<count).map { StreamBreakTests.add("full", past(place + $0), AmbushedGateway.other($0, padding: 900)) }
+        }
+        let trim = [["XTRIM", "async-events-full", "MAXLEN", "0"]]
+        for round in 1...5 {
+            try setting.transaction(others(30, from: 100_000 * round) + trim)
+            for command in others(10, from: 100_000 * round + 1000) {
+                try setting.redis.command(command.map { Array($0.utf8) })
+            }
+        }
+        let firsts = (0..<5).flatMap { number in
+            ["idle\(number)", "full"].map {
+                StreamBreakTests.add($0, past(9_000_000 + number), "{\"channel_id\": \"idle\(number)\", \"n\": 1}")
+            }
+        }
+        try setting.transaction(firsts + others(30, from: 9_100_000) + trim)
+        for (number, client) in clients.enumerated() {
+            #expect(try client.event().contains("\"channel_id\": \"idle\(number)\""))
+        }
+        #expect(try setting.gateway.figures().figures.closedAsSlow == 0)
+    }
 }
