@@ -59,11 +59,10 @@ extension EventLog {
     public enum Outlook: Equatable, Sendable {
         /// Its channel's events in memory with numbers above it, up to this one.
         case held(through: EventNumber)
-        /// The log has let go of what comes next: it has to be read from Redis from this place on.
-        case elsewhere(StreamID)
-        /// Everything before the break was had. What comes behind it is in the log, or in Redis, from this place on.
-        /// - Parameter readThrough: how far the stream before it was had, if its IDs above the place may mean something else now.
-        case behindBreak(StreamID, readThrough: StreamID?)
+        /// What comes next is told by this place alone: it has to be read from Redis, but for what the log has behind the break.
+        /// - Parameter hadBefore: how far a stream was had that another has taken the place of, if all of it was, and its IDs
+        ///   above the place may mean something else now.
+        case elsewhere(StreamID, hadBefore: StreamID? = nil)
         /// What comes next is gone for good: it lay before a break, and neither the log nor Redis has it.
         case gone
     }
@@ -76,7 +75,7 @@ extension EventLog {
             return cursor < heldNumber ? .elsewhere(place) : .held(through: lastNumber)
         }
         if cursor + 1 == lastBreak.number {
-            return .behindBreak(lastBreak.common, readThrough: lastBreak.renewsIDs ? lastBreak.readThrough : nil)
+            return .elsewhere(lastBreak.common, hadBefore: lastBreak.renewsIDs ? lastBreak.readThrough : nil)
         }
         // Between two breaks in memory; what lies before the first is told by its place, if by anything.
         if cursor >= max(heldNumber, lastBreak.before?.number ?? 0) { return .held(through: lastBreak.number - 1) }

@@ -49,7 +49,8 @@ public struct Exceptions: Equatable, Sendable {
         return true
     }
 
-    /// Drops what is said of IDs above this one: they mean something else from now on. An awaited twin may still come.
+    /// Drops what is said of IDs above this one: they mean something else from now on. An awaited twin may still come, and what
+    /// was had of a stream before stays had.
     public mutating func keep(through common: StreamID) {
         ids.removeAll { $0 > common }
         for index in awaited.indices { awaited[index].after = min(awaited[index].after, common) }

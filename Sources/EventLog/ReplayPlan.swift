@@ -37,9 +37,9 @@ public struct ReplayPlan: Equatable, Sendable {
             case wholeStream
         }
 
-        public var extent: Extent
+        /// Why something may be missing.
         public enum Cause: Equatable, Sendable {
-            /// The stream says that entries were removed.
+            /// The channel's stream says that entries were removed.
             case trimmed
             /// It is another one than the resume point is a place in, and does not know.
             case replaced
@@ -47,6 +47,7 @@ public struct ReplayPlan: Equatable, Sendable {
             case hole
         }
 
+        public var extent: Extent
         public var cause: Cause
 
         /// Whether something may be missing that was not missing when it was this; nil: when nothing was.
@@ -87,11 +88,14 @@ extension ReplayRound {
         let isTrimmed = channelFacts.trimmed && resume.id < channelFacts.first ?? channelFacts.lastGenerated
         let isBeforeFirst = channelFacts.first.map { resume.id < $0 } ?? false
         let cause: ReplayPlan.Gap.Cause
-        switch true {
-        case isTrimmed: cause = .trimmed
-        case channelFacts.hasLost(behind: resume.id), isBeforeReplacement && isBeforeFirst: cause = .replaced
-        case isBeforeBreak && isBeforeFirst: cause = .hole
-        default: return nil
+        if isTrimmed {
+            cause = .trimmed
+        } else if channelFacts.hasLost(behind: resume.id) || isBeforeReplacement && isBeforeFirst {
+            cause = .replaced
+        } else if isBeforeBreak, isBeforeFirst {
+            cause = .hole
+        } else {
+            return nil
         }
         let isGone = channelFacts.lastGenerated == .zero
         return ReplayPlan.Gap(

@@ -1,6 +1,9 @@
-/// Ranges of the global stream below the log, joined where they touch.
+/// Ranges of the global stream below the log, in which a replay looks for twins: joined where they touch, so that few
+/// queries cover them. Says only what is to be read; ``ReplayRound`` asks.
 struct WindowList {
+    /// What lies above it the log has.
     let floor: StreamID
+    /// What lies below it is gone; nil: all is.
     let first: StreamID?
     private(set) var windows: [(from: StreamID, through: StreamID)] = []
     /// Milliseconds covered.

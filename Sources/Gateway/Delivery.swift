@@ -148,15 +148,12 @@ extension GatewayLoop {
                 switch log.outlook(after: cursor, at: place) {
                 case .held(let through):
                     end = through
-                case .elsewhere(let place):
-                    // Who has had everything before a break has not.
+                case .elsewhere(let place, let hadBefore):
+                    // What comes next is in memory still for who has had everything before a break.
                     if cursor < log.heldNumber { subscriber.hasFallenBehind = true }
-                    subscriber.position = .history(.settled(place, frontier: nil))
-                    continue
-                case .behindBreak(let place, let readThrough):
-                    if cursor < log.heldNumber { subscriber.hasFallenBehind = true }
-                    if place < log.floor, let readThrough {
-                        subscriber.exceptions.hadOfStreamBefore(through: readThrough)
+                    // Only Redis tells of what lies below the log.
+                    if place < log.floor, let hadBefore {
+                        subscriber.exceptions.hadOfStreamBefore(through: hadBefore)
                     }
                     subscriber.position = .history(.settled(place, frontier: nil))
                     continue

@@ -62,12 +62,7 @@ public struct BatchReader: ~Copyable {
         let bytes = reader.beginInPlace()
         var taken = 0
         let stop = read(bytes, &taken, into: &batch, limit: limit)
-        reader.drop(taken)
-        switch stop {
-        case .protocolError(let text): reader.fail(text)
-        case .end, .empty, .error: reader.trim()
-        case .needMore, .full, .skipped: break
-        }
+        Self.leave(reader, taken: taken, stop)
         return stop
     }
 
@@ -76,9 +71,17 @@ public struct BatchReader: ~Copyable {
         let bytes = reader.beginInPlace()
         var taken = 0
         let stop = passOver(bytes, &taken)
-        reader.drop(taken)
-        if case .protocolError(let text) = stop { reader.fail(text) } else if case .end = stop { reader.trim() }
+        Self.leave(reader, taken: taken, stop)
         return stop
+    }
+
+    private static func leave(_ reader: ReplyReader, taken: Int, _ stop: Stop) {
+        reader.drop(taken)
+        switch stop {
+        case .protocolError(let text): reader.fail(text)
+        case .end, .empty, .error: reader.trim()
+        case .needMore, .full, .skipped: break
+        }
     }
 
     private mutating func passOver(_ bytes: UnsafeRawBufferPointer?, _ taken: inout Int) -> Stop {

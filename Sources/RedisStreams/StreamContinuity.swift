@@ -94,9 +94,12 @@ public struct StreamContinuity: Sendable {
     public func hasAllBehind(_ info: StreamInfo?, isRead: Bool) -> Bool {
         guard let info else { return isMissing && !isRead }
         if let first = info.firstEntryID, first <= lastID { return false }
-        guard let added, let total = info.entriesAdded else {
-            return info.firstEntryID != nil || info.lastGeneratedID == lastID
-        }
+        return isWhole(info) ?? (info.firstEntryID != nil || info.lastGeneratedID == lastID)
+    }
+
+    /// Whether nothing was removed but what was read, as the counts say; nil: they do not.
+    private func isWhole(_ info: StreamInfo) -> Bool? {
+        guard let added, let total = info.entriesAdded else { return nil }
         return total >= added && total - added == info.length
     }
 
@@ -108,16 +111,13 @@ public struct StreamContinuity: Sendable {
         let now = StreamID(milliseconds: serverMilliseconds, sequence: 0).predecessor
         let gone = Verdict.replaced(common: min(lastID, now), floor: now)
         guard let info else { return isMissing ? .continues : gone }
-        let isWhole = info.entriesAdded.flatMap { total in added.map { total >= $0 && total - $0 == info.length } }
-        if isMissing {
-            return isWhole ?? true ? .continues : hole(info)
-        }
+        if isMissing { return isWhole(info) ?? true ? .continues : hole(info) }
         if info.lastGeneratedID < lastID {
             return info.firstEntryID == nil ? gone : .differs(from: info.lastGeneratedID)
         }
         if let first = info.firstEntryID, first <= lastID { return .differs(from: lastID) }
         // All that was read was removed, and perhaps more.
-        return isWhole ?? (info.lastGeneratedID == lastID) ? .continues : hole(info)
+        return isWhole(info) ?? (info.lastGeneratedID == lastID) ? .continues : hole(info)
     }
 
     /// What is left is read, from its first entry on; unless nothing was read since the last time that reading began anew: then
@@ -161,7 +161,7 @@ public struct StreamContinuity: Sendable {
     /// Goes by a verdict.
     /// - Parameters:
     ///   - isAfterSearch: it came of looking for the last common entry: the counts so far are another stream's.
-    ///   - found: an entry at or below that place, if one was seen.
+    ///   - found: the newest entry at or below the place where reading goes on that was seen in the search, if any was.
     public mutating func accept(
         _ verdict: Verdict, _ info: StreamInfo?, isAfterSearch: Bool = false, found: Anchor? = nil
     ) {
@@ -179,15 +179,14 @@ public struct StreamContinuity: Sendable {
             isFresh = true
             let isAtEnd = info?.lastGeneratedID == lastID
             anchor = isAtEnd ? info?.last : info?.first
-            // Where what was read of it has gone meanwhile, how many came before is not known.
             let isAtFirst = info?.firstEntryID?.predecessor == lastID
-            added = info.flatMap { info in info.entriesAdded.map { isAtEnd ? $0 : $0 - min($0, info.length) } }
-            if !isAtEnd, !isAtFirst { added = nil }
+            // Where what was read of it has gone meanwhile, how many came before is not known.
+            added = isAtEnd ? info?.entriesAdded : isAtFirst ? info?.entriesRemoved : nil
         case .replaced(let common, _):
             let isWholeNew = info?.firstEntryID.map { common < $0 } ?? true
             let begin = info?.firstEntryID == nil ? info?.lastGeneratedID : nil
             lastID = isWholeNew ? begin ?? .zero : common
-            added = isWholeNew ? info.map { info in info.entriesAdded.map { $0 - min($0, info.length) } } ?? 0 : nil
+            added = isWholeNew ? info.map { $0.entriesRemoved } ?? 0 : nil
             anchor = isWholeNew ? info?.first : found ?? info?.first
             isMissing = info == nil
             isFresh = true
@@ -198,6 +197,8 @@ public struct StreamContinuity: Sendable {
 }
 
 extension StreamInfo {
+    /// Entries that were added and are not there any more.
+    fileprivate var entriesRemoved: UInt64? { entriesAdded.map { $0 - min($0, length) } }
     fileprivate var first: StreamContinuity.Anchor? { firstEntryID.map { .init(id: $0, data: firstEntryData) } }
     fileprivate var last: StreamContinuity.Anchor? { lastEntryID.map { .init(id: $0, data: lastEntryData) } }
 }

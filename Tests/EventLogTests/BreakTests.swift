@@ -103,7 +103,7 @@ import Testing
         setting.append([.ms(60)])
         #expect(setting.log.outlook(after: 0, at: .ms(0)) == .held(through: 2))
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .held(through: 2))
-        #expect(setting.log.outlook(after: 2, at: .ms(20)) == .behindBreak(.ms(20), readThrough: nil))
+        #expect(setting.log.outlook(after: 2, at: .ms(20)) == .elsewhere(.ms(20)))
         #expect(setting.log.outlook(after: 3, at: .ms(50)) == .held(through: 4))
     }
 
@@ -120,7 +120,7 @@ import Testing
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .gone)
         #expect(setting.log.outlook(after: 2, at: .ms(20)) == .gone)
         // It had everything there was before the break.
-        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .behindBreak(.ms(12), readThrough: .ms(30)))
+        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .elsewhere(.ms(12), hadBefore: .ms(30)))
         #expect(setting.log.outlook(after: 4, at: .ms(12)) == .elsewhere(.ms(12)))
         #expect(setting.log.outlook(after: 5, at: .ms(13)) == .held(through: 6))
     }
@@ -133,7 +133,7 @@ import Testing
         setting.breakLog(common: .ms(12))
         #expect(setting.log.floor == .ms(12) && setting.log.lastID == .ms(12) && setting.log.reach == .ms(12))
         // Up to date, in the middle of what is held, behind it.
-        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .behindBreak(.ms(12), readThrough: .ms(30)))
+        #expect(setting.log.outlook(after: 3, at: .ms(30)) == .elsewhere(.ms(12), hadBefore: .ms(30)))
         #expect(setting.log.outlook(after: 2, at: .ms(20)) == .held(through: 3))
         #expect(setting.log.outlook(after: 1, at: .ms(10)) == .gone)
         #expect(setting.log.number(atOrBefore: .ms(12)) == 4)
@@ -180,7 +180,7 @@ import Testing
             #expect(log.outlook(after: cursor, at: .ms(place)) == .elsewhere(.ms(place)))
         }
         #expect(log.outlook(after: 3, at: .ms(50)) == .held(through: 4))
-        #expect(log.outlook(after: 4, at: .ms(60)) == .behindBreak(.ms(60), readThrough: nil))
+        #expect(log.outlook(after: 4, at: .ms(60)) == .elsewhere(.ms(60)))
         #expect(log.outlook(after: 5, at: .ms(80)) == .held(through: 6))
     }
 

@@ -43,13 +43,10 @@ struct ClaimedIDTests {
             append(globalID, body, of: ClaimedIDTests.channel)
         }
 
-        /// What the client is sent of the log.
-        /// - Parameter later: the setting that it goes on in; nil: this one.
-        func given(
-            _ id: StreamID, _ exceptions: Exceptions = Exceptions(), millisecondsSinceArrival: UInt64 = 0,
-            thenIn later: Setting? = nil
-        ) -> [StreamID]? {
-            let later = later ?? self
+        /// What the round for an ID comes to.
+        func plan(
+            _ id: StreamID, _ exceptions: Exceptions = Exceptions(), millisecondsSinceArrival: UInt64 = 0
+        ) -> ReplayPlan? {
             var round = ReplayRound(
                 channel: ClaimedIDTests.channel, resume: .claimed(id), exceptions: exceptions,
                 skewMilliseconds: ClaimedIDTests.skew, arrival: common, common: common, log: log)
@@ -60,7 +57,19 @@ struct ClaimedIDTests {
                 }
                 step = round.receive(answers, log: log)
             }
-            guard case .plan(let plan) = step, plan.sends.isEmpty else { return nil }
+            if case .plan(let plan) = step { return plan }
+            return nil
+        }
+
+        /// What the client is sent of the log.
+        /// - Parameter later: the setting that it goes on in; nil: this one.
+        func given(
+            _ id: StreamID, _ exceptions: Exceptions = Exceptions(), millisecondsSinceArrival: UInt64 = 0,
+            thenIn later: Setting? = nil
+        ) -> [StreamID]? {
+            let later = later ?? self
+            let plan = plan(id, exceptions, millisecondsSinceArrival: millisecondsSinceArrival)
+            guard let plan, plan.sends.isEmpty else { return nil }
             switch plan.next {
             case .log(let cursor, _, let exceptions): return later.events(after: cursor, exceptions)
             case .again(.settled(let place, _), let exceptions):
@@ -103,6 +112,21 @@ struct ClaimedIDTests {
         #expect(setting.given(.ms(11_900)) == all)
         // It lay in the future of the new stream's clock when the client came.
         #expect(setting.given(.ms(11_900), millisecondsSinceArrival: 2100) == all)
+    }
+
+    @Test(
+        "of the stream before a lost ID says what was had, but not beyond what any clock has come to",
+        arguments: [StreamID.ms(11_900), .ms(99_000_000)])
+    func hadBefore(lost: StreamID) {
+        var setting = Setting(common: .ms(10_000), lost: .ms(12_000))
+        setting.write("A", channelID: .ms(10_300), globalID: .ms(10_301))
+        setting.redis.now = 13_100
+        guard case .again(.settled(let place, _), let exceptions)? = setting.plan(lost)?.next else {
+            Issue.record("\(String(describing: setting.plan(lost)))")
+            return
+        }
+        #expect(place == .ms(10_000))
+        #expect(exceptions.orphansThrough == min(lost, StreamID.ms(13_100).endShifted(by: Self.skew)))
     }
 
     @Test("an event whose twin was awaited before the break is passed over once", arguments: [false, true])

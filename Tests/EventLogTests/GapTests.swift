@@ -5,13 +5,15 @@ import Testing
 @Suite("Gaps")
 struct GapTests {
     /// Entries of others were removed from the global stream unread; this channel's stream has lost nothing.
-    @Test("a hole is told as one where nothing was ever removed from the channel's stream")
-    func holeAndWholeChannel() {
+    @Test(
+        "where nothing was ever removed from the channel's stream, a hole is told as one, and another stream as another",
+        arguments: [true, false])
+    func wholeChannel(isHole: Bool) {
         func id(_ milliseconds: UInt64) -> StreamID { StreamID(milliseconds: milliseconds, sequence: 0) }
         var index = BucketIndex(historyBytes: 1 << 20)
         var log = EventLog(capacity: 1 << 20, floor: id(100_000))
         let hole = Break(
-            common: id(100_000), floor: id(200_000), lastID: id(100_000), isHole: true, after: nil,
+            common: id(100_000), floor: id(200_000), lastID: id(100_000), isHole: isHole, after: nil,
             index: &index)
         #expect(!hole.renewsIDs)
         log.begin(after: hole)
@@ -42,6 +44,6 @@ struct GapTests {
         let first = plan(
             StreamFacts(lastGenerated: id(150_000), first: id(150_000), trimmed: false, sampleBytes: 30), [event])
         #expect(first?.sends.count == 1)
-        #expect(first?.gap?.cause == .hole)
+        #expect(first?.gap?.cause == (isHole ? .hole : .replaced))
     }
 }

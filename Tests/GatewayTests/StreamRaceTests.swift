@@ -88,33 +88,36 @@ struct StreamRaceTests {
         #expect(try setting.breaks == 0)
     }
 
-    @Test("what is trimmed unread behind a long event is noticed, whatever comes", arguments: [0, 5000])
-    func trimmedBehindLong(padding: Int) throws {
-        let setting = try AmbushedGateway()
-        let client = try setting.client()
-        let beta = try setting.gateway.connect("beta")
-        try setting.transaction([Self.add("full", past(5000), Self.other(0, padding: padding))])
-        try beta.expect(ids: [past(5000)])
-        try setting.transaction(Self.both(5, 60_000) + Self.others(1, padding: padding) + Self.trim(1))
-        try beta.expect(ids: [past(70_000)])
-        try setting.transaction(Self.both(6, 90_000))
-        try client.expect(ids: [past(60_000), past(90_000, 1)])
-        #expect(try setting.breaks == 1)
+    /// What befalls a stream whose last event was read, and may be a long one; and what is owed of it.
+    enum Change: CaseIterable {
+        case trimmed, another
+
+        var commands: [[String]] {
+            switch self {
+            case .trimmed: return StreamRaceTests.both(5, 60_000)
+            case .another:
+                let old = (0..<4).map { StreamRaceTests.add("full", past(1000 * ($0 + 1)), StreamRaceTests.event($0)) }
+                return [["DEL", "async-events-full"]] + old + [
+                    StreamRaceTests.add("full", past(4500), StreamRaceTests.event(5))
+                ]
+            }
+        }
+
+        var owed: String { self == .trimmed ? past(60_000) : past(4500) }
     }
 
-    @Test("another stream behind a long event is noticed, whatever comes", arguments: [0, 5000])
-    func anewBehindLong(padding: Int) throws {
+    @Test("what changes behind a long event is noticed, whatever comes", arguments: [0, 5000], Change.allCases)
+    func behindLong(padding: Int, change: Change) throws {
         let setting = try AmbushedGateway()
         let client = try setting.client()
         let beta = try setting.gateway.connect("beta")
         try setting.transaction([Self.add("full", past(5000), Self.other(0, padding: padding))])
         try beta.expect(ids: [past(5000)])
-        let old = (0..<4).map { Self.add("full", past(1000 * ($0 + 1)), Self.event($0)) }
-        let new = [Self.add("full", past(4500), Self.event(5))]
-        try setting.transaction([["DEL", "async-events-full"]] + old + new + Self.others(1, padding: padding))
+        let trim = change == .trimmed ? Self.trim(1) : []
+        try setting.transaction(change.commands + Self.others(1, padding: padding) + trim)
         try beta.expect(ids: [past(70_000)])
         try setting.transaction(Self.both(6, 90_000))
-        try client.expect(ids: [past(4500), past(90_000, 1)])
+        try client.expect(ids: [change.owed, past(90_000, 1)])
         #expect(try setting.breaks == 1)
     }
 
